@@ -1,0 +1,206 @@
+//! What a source yields: documents (text and where it came from) and facts (what is said of assets).
+
+use serde::{Deserialize, Serialize};
+
+use super::{DeclaredColumn, Diagnostic, Dialect, RelationName};
+
+/// Everything read from one source at one of its states.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// The commit that was read; `None` for a plain folder.
+    pub commit: Option<Commit>,
+    /// SQL documents, sorted by path.
+    pub documents: Vec<Document>,
+    /// Facts, sorted by path and line.
+    pub facts: Vec<Fact>,
+    /// What could not be read: (path, diagnostic). Spans are bytes of the file.
+    pub diagnostics: Vec<(String, u32, Diagnostic)>,
+    /// The last change of every file read, by path; empty without history.
+    pub last_changes: std::collections::BTreeMap<String, Change>,
+    /// Who changed what, most commits first, bots and merges left out.
+    pub contributors: Vec<Contributor>,
+    /// Turns a path, line and commit into an address on the forge:
+    /// `{commit}`, `{path}` and `{line}` are replaced.
+    pub permalink: Option<String>,
+    /// Bytes of text read.
+    pub bytes: u64,
+}
+
+/// A commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    /// The full hexadecimal id.
+    pub id: String,
+    /// Committer time, seconds since 1970 UTC.
+    pub time: i64,
+}
+
+/// The last change of one file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The full hexadecimal id of the commit.
+    pub commit: String,
+    /// The author's name, after mailmap.
+    pub author: String,
+    /// The author's address, after mailmap.
+    pub email: String,
+    /// Committer time, seconds since 1970 UTC.
+    pub time: i64,
+    /// The first line of the message.
+    pub summary: String,
+}
+
+/// Somebody who changed a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contributor {
+    /// The file.
+    pub path: String,
+    /// The author's name.
+    pub author: String,
+    /// The author's address.
+    pub email: String,
+    /// How many commits.
+    pub commits: u32,
+    /// Committer time of the newest, seconds since 1970 UTC.
+    pub last: i64,
+}
+
+/// A SQL text and where it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// The path inside the source, `/`-separated.
+    pub path: String,
+    /// A hash of the file's bytes (hexadecimal): the git blob id where there is one.
+    pub blob: String,
+    /// The text as it stands in the file (valid UTF-8, BOM removed).
+    pub text: String,
+    /// What the layout says it is.
+    pub role: DocumentRole,
+    /// The relation that a bare SELECT in it fills, if the layout says so.
+    pub target: Option<RelationName>,
+    /// Database and schema that the layout implies for partial names.
+    pub defaults: (Option<String>, Option<String>),
+    /// The dialect it is written in.
+    pub dialect: Dialect,
+    /// Whether it is a template that must be rendered first.
+    pub templated: bool,
+}
+
+/// What the layout says a document is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DocumentRole {
+    /// Nothing special: statements name their own targets; a bare SELECT is a query asset.
+    Sql,
+    /// A SELECT that fills the document's target table.
+    Query,
+    /// The definition of a view.
+    View,
+    /// A script run for its effects.
+    Script,
+    /// The definition of a routine.
+    Routine,
+    /// Reads, never writes: tests and checks.
+    Check,
+    /// Table definitions.
+    Ddl,
+}
+
+impl DocumentRole {
+    /// The word used in the store and in output.
+    pub fn word(self) -> &'static str {
+        match self {
+            DocumentRole::Sql => "sql",
+            DocumentRole::Query => "query",
+            DocumentRole::View => "view",
+            DocumentRole::Script => "script",
+            DocumentRole::Routine => "routine",
+            DocumentRole::Check => "check",
+            DocumentRole::Ddl => "ddl",
+        }
+    }
+}
+
+/// Something a file says of an asset, of one of its columns, or of a part of the tree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// Of what.
+    pub about: Subject,
+    /// What.
+    pub what: FactKind,
+    /// The file that says so.
+    pub path: String,
+    /// The 1-based line; 0 where the whole file says so.
+    pub line: u32,
+}
+
+/// What a fact speaks of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Subject {
+    /// A relation or routine, named by the layout.
+    Asset(RelationName),
+    /// Every asset that a document of this path defines.
+    Document(String),
+}
+
+/// What a fact says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum FactKind {
+    /// A friendly name.
+    FriendlyName {
+        /// The name.
+        name: String,
+    },
+    /// A description in Markdown.
+    Description {
+        /// The text.
+        text: String,
+    },
+    /// An owner: a person's address or a team's name.
+    Owner {
+        /// As written.
+        name: String,
+    },
+    /// A reviewer by CODEOWNERS.
+    Reviewer {
+        /// As written.
+        name: String,
+    },
+    /// A label with an optional value.
+    Label {
+        /// The key.
+        key: String,
+        /// The value; "" for a bare label.
+        value: String,
+    },
+    /// A tag.
+    Tag {
+        /// As written.
+        name: String,
+    },
+    /// How it is scheduled.
+    Schedule {
+        /// As written (a DAG's name, a cron expression).
+        text: String,
+    },
+    /// It should no longer be used.
+    Deprecated {
+        /// Why, in Markdown; "" where nothing is said.
+        note: String,
+        /// When it goes away (ISO date), if anybody said.
+        date: Option<String>,
+        /// A replacement harvested from the note's prose: a proposal.
+        replacement: Option<String>,
+    },
+    /// Columns declared beside the SQL, nested fields as dotted paths after their parent.
+    Columns {
+        /// In order.
+        columns: Vec<DeclaredColumn>,
+    },
+    /// The file is generated.
+    Generated {
+        /// By what, as the file says.
+        by: String,
+    },
+}

@@ -1,0 +1,24 @@
+//! The words of Wellspring: names, assets, edges, derivations, diagnostics, documents and facts.
+//!
+//! Plain data. No module here reads a file, a clock, the network or the environment, and none
+//! knows how SQL is parsed, how rows are stored or how a page looks.
+
+mod analysis;
+mod asset;
+mod derivation;
+mod diagnostic;
+mod dialect;
+mod document;
+mod edge;
+mod name;
+mod span;
+
+pub use analysis::*;
+pub use asset::*;
+pub use derivation::*;
+pub use diagnostic::*;
+pub use dialect::*;
+pub use document::*;
+pub use edge::*;
+pub use name::*;
+pub use span::*;
