@@ -64,6 +64,16 @@ CREATE TABLE document_version (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX document_version_open ON document_version (valid_to, document);
 
+-- What was read from a file under a key that changes whenever it would be read otherwise, so that a
+-- file that did not change need not be read again. A cache of the newest crawl.
+CREATE TABLE source_file (
+    source  INTEGER NOT NULL REFERENCES source (id),
+    path    TEXT    NOT NULL,
+    key     TEXT    NOT NULL,
+    content BLOB    NOT NULL,           -- packed JSON, the crawl's own
+    PRIMARY KEY (source, path)
+) STRICT, WITHOUT ROWID;
+
 -- A text in a dialect under settings: what it names, found without look-ups.
 CREATE TABLE script (
     id    INTEGER NOT NULL PRIMARY KEY,

@@ -114,17 +114,10 @@ impl Store {
 
 fn recalled(row: &sqlx::sqlite::SqliteRow) -> Result<RecalledAnalysis, StoreError> {
     let unpack = |packed: &[u8]| pack::unzip_text(packed);
-    Ok(RecalledAnalysis {
-        id: AnalysisId(row.try_get(1)?),
-        lookups: unpack(row.try_get(2)?)?,
-        results: unpack(row.try_get(3)?)?,
-    })
+    Ok(RecalledAnalysis { id: AnalysisId(row.try_get(1)?), lookups: unpack(row.try_get(2)?)?, results: unpack(row.try_get(3)?)? })
 }
 
-async fn intern_scripts(
-    connection: &mut SqliteConnection,
-    analyses: &[NewAnalysis],
-) -> Result<HashMap<String, i64>, StoreError> {
+async fn intern_scripts(connection: &mut SqliteConnection, analyses: &[NewAnalysis]) -> Result<HashMap<String, i64>, StoreError> {
     let names: Vec<&str> = analyses.iter().map(|new| new.names.as_str()).collect();
     let names = intern_texts(connection, &names).await?;
     let rows: BTreeMap<&str, i64> = analyses.iter().map(|new| new.script.as_str()).zip(names).collect();
@@ -137,11 +130,10 @@ async fn intern_scripts(
     .execute(&mut *connection)
     .await?;
     let keys: Vec<&str> = rows.iter().map(|(key, _)| *key).collect();
-    let rows: Vec<(String, i64)> =
-        sqlx::query_as("SELECT key, id FROM script WHERE key IN (SELECT value FROM json_each(?1))")
-            .bind(to_json(&keys)?)
-            .fetch_all(&mut *connection)
-            .await?;
+    let rows: Vec<(String, i64)> = sqlx::query_as("SELECT key, id FROM script WHERE key IN (SELECT value FROM json_each(?1))")
+        .bind(to_json(&keys)?)
+        .fetch_all(&mut *connection)
+        .await?;
     Ok(rows.into_iter().collect())
 }
 
@@ -231,11 +223,7 @@ fn number_analyses(
     analyses.par_iter().map(|new| number_analysis(new, assets, columns)).collect()
 }
 
-fn number_analysis(
-    new: &NewAnalysis,
-    assets: &HashMap<AssetKey, u32>,
-    columns: &Columns<'_>,
-) -> Result<Numbered, StoreError> {
+fn number_analysis(new: &NewAnalysis, assets: &HashMap<AssetKey, u32>, columns: &Columns<'_>) -> Result<Numbered, StoreError> {
     let missing = || StoreError::Damaged("an edge of an analysis names no asset of it".into());
     let numbers: Vec<u32> =
         new.assets.iter().map(|key| assets.get(key).copied().ok_or_else(missing)).collect::<Result<_, _>>()?;
@@ -259,14 +247,9 @@ fn number_analysis(
     }
     edges.columns.sort_unstable();
     edges.rows.sort_unstable();
-    let numbers_of = |list: &[Option<u32>]| {
-        list.iter().map(|at| at.map(asset).transpose()).collect::<Result<Vec<_>, StoreError>>()
-    };
-    let detail = BorrowedDetail {
-        analysis: &new.detail,
-        bound: numbers_of(&new.bound)?,
-        targets: numbers_of(&new.targets)?,
-    };
+    let numbers_of =
+        |list: &[Option<u32>]| list.iter().map(|at| at.map(asset).transpose()).collect::<Result<Vec<_>, StoreError>>();
+    let detail = BorrowedDetail { analysis: &new.detail, bound: numbers_of(&new.bound)?, targets: numbers_of(&new.targets)? };
     Ok(Numbered {
         lookups: pack::zip_text(&new.lookups)?,
         results: pack::zip_text(&new.results)?,
@@ -341,8 +324,7 @@ const INSERT_EDGES: &str = "INSERT INTO asset_edge (analysis, to_asset, from_ass
     SELECT value->>0, value->>1, value->>2, value->>3 FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING";
 const INSERT_CALLS: &str = "INSERT INTO routine_edge (analysis, caller, routine)
     SELECT value->>0, value->>1, value->>2 FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING";
-const INSERT_DIAGNOSTICS: &str =
-    "INSERT INTO analysis_diagnostic (analysis, ordinal, code, line, span_start, span_end, message)
+const INSERT_DIAGNOSTICS: &str = "INSERT INTO analysis_diagnostic (analysis, ordinal, code, line, span_start, span_end, message)
     SELECT value->0->>0, value->0->>1, value->0->>2, value->0->>3, value->>1, value->>2, value->>3
     FROM json_each(?1)";
 

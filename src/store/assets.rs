@@ -5,8 +5,8 @@ use std::{collections::HashMap, sync::Arc};
 use sqlx::Row;
 
 use super::{
-    AssetDetail, AssetRow, ColumnRow, DeclaredSchema, Definition, DocumentVersion, FactRow, FileHistory,
-    InferredColumns, PlacementRow, Store, StoreError,
+    AssetDetail, AssetRow, ColumnRow, DeclaredSchema, Definition, DocumentVersion, FactRow, FileHistory, InferredColumns,
+    PlacementRow, Store, StoreError,
     analyses::StoredDetail,
     graph_rows::{Shared, asset_row, placement_row},
     pack,
@@ -121,11 +121,7 @@ impl Store {
     }
 
     /// What is said of each of `assets` in `run`.
-    pub(super) async fn load_sheets(
-        &self,
-        run: RunNumber,
-        assets: &[AssetId],
-    ) -> Result<HashMap<AssetId, Sheet>, StoreError> {
+    pub(super) async fn load_sheets(&self, run: RunNumber, assets: &[AssetId]) -> Result<HashMap<AssetId, Sheet>, StoreError> {
         let ids = to_json(assets)?;
         let mut shared = Shared::default();
         let mut sheets: HashMap<AssetId, Sheet> = assets.iter().map(|id| (*id, Sheet::default())).collect();
@@ -226,19 +222,13 @@ impl Store {
         .fetch_all(&self.readers)
         .await?;
         let mut namespaces = Shared::default();
-        let rows: HashMap<u32, AssetRow> = rows
-            .iter()
-            .map(|row| asset_row(row, &mut namespaces).map(|asset| (asset.id.0, asset)))
-            .collect::<Result<_, _>>()?;
+        let rows: HashMap<u32, AssetRow> =
+            rows.iter().map(|row| asset_row(row, &mut namespaces).map(|asset| (asset.id.0, asset))).collect::<Result<_, _>>()?;
         Ok(bound.iter().map(|id| id.and_then(|id| rows.get(&id).cloned())).collect())
     }
 
     /// Versions of a file up to `run`, newest first; neighbours of one blob are one version.
-    async fn document_versions(
-        &self,
-        run: RunNumber,
-        placement: &PlacementRow,
-    ) -> Result<Vec<DocumentVersion>, StoreError> {
+    async fn document_versions(&self, run: RunNumber, placement: &PlacementRow) -> Result<Vec<DocumentVersion>, StoreError> {
         let rows = sqlx::query(
             "SELECT blob, valid_from, valid_to, form, body FROM document_version
              LEFT JOIN text ON text.id = history
@@ -320,8 +310,9 @@ fn fact_row(row: &sqlx::sqlite::SqliteRow, shared: &mut Shared) -> Result<FactRo
 
 fn history(form: Option<i64>, body: Option<Vec<u8>>) -> Result<FileHistory, StoreError> {
     match (form, body) {
-        (Some(form), Some(body)) => serde_json::from_str(&pack::unpack_text(form, body)?)
-            .map_err(|error| StoreError::Damaged(error.to_string())),
+        (Some(form), Some(body)) => {
+            serde_json::from_str(&pack::unpack_text(form, body)?).map_err(|error| StoreError::Damaged(error.to_string()))
+        }
         _ => Ok(FileHistory::default()),
     }
 }

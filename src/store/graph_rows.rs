@@ -9,8 +9,7 @@ use rayon::prelude::*;
 use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{
-    AssetEdgeRow, AssetRow, ColumnEdgeRow, ColumnRow, GraphRows, PlacementRow, RoutineEdgeRow, RowEdgeRow, Store,
-    StoreError,
+    AssetEdgeRow, AssetRow, ColumnEdgeRow, ColumnRow, GraphRows, PlacementRow, RoutineEdgeRow, RowEdgeRow, Store, StoreError,
     pack::{self, PackedEdges},
 };
 use crate::model::{AssetId, AssetKind, AssetRole, ColumnId, DocumentId, EdgeState, RunNumber};
@@ -210,11 +209,7 @@ fn unpack_all(graph: &mut GraphRows, packed: Vec<PackedAnalysis>) -> Result<(), 
 }
 
 /// The columns that edges name, with their shown names.
-fn used_columns(
-    graph: &GraphRows,
-    columns: &[SqliteRow],
-    shown: &HashMap<u32, Vec<u8>>,
-) -> Result<Vec<ColumnRow>, StoreError> {
+fn used_columns(graph: &GraphRows, columns: &[SqliteRow], shown: &HashMap<u32, Vec<u8>>) -> Result<Vec<ColumnRow>, StoreError> {
     let mut used: Vec<ColumnId> = graph.column_edges.iter().flat_map(|edge| [edge.to, edge.from]).collect();
     used.extend(graph.row_edges.iter().map(|edge| edge.from));
     used.par_sort_unstable();

@@ -11,6 +11,7 @@ mod diagnostics;
 mod error;
 mod export;
 mod graph_rows;
+mod memory;
 mod open;
 mod pack;
 mod people;
@@ -27,7 +28,7 @@ pub use error::StoreError;
 pub use rows::*;
 pub use runs::CrawlLock;
 pub use state::*;
-
+pub use write_state::Written;
 
 /// The open store. Cheap to clone; clones share its connections.
 #[derive(Clone, Debug)]

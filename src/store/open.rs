@@ -1,9 +1,6 @@
 //! Opening the database: folder, connections, schema, backups.
 
-use std::{
-    path::Path,
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 use sqlx::{
     ConnectOptions, SqlitePool,
@@ -135,9 +132,8 @@ async fn version_of(path: &Path) -> Result<Option<i64>, StoreError> {
         return Err(StoreError::File { path: path.to_owned(), cause });
     }
     let pool = connect(path, 1, SqliteSynchronous::Normal).await?;
-    let tracked: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'")
-        .fetch_one(&pool)
-        .await?;
+    let tracked: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'").fetch_one(&pool).await?;
     let version = match tracked {
         0 => None,
         _ => sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success").fetch_one(&pool).await?,

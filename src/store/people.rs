@@ -39,10 +39,8 @@ impl Store {
         rows.iter()
             .map(|row| {
                 let value: Option<&str> = row.try_get(5)?;
-                let value = value
-                    .map(serde_json::from_str)
-                    .transpose()
-                    .map_err(|error| StoreError::Damaged(error.to_string()))?;
+                let value =
+                    value.map(serde_json::from_str).transpose().map_err(|error| StoreError::Damaged(error.to_string()))?;
                 Ok(PersonStatement {
                     id: row.try_get(0)?,
                     namespace: row.try_get(1)?,
@@ -84,10 +82,8 @@ impl Store {
         rows.iter()
             .map(|row| {
                 let opened: Option<&str> = row.try_get(3)?;
-                let opened = opened
-                    .map(serde_json::from_str)
-                    .transpose()
-                    .map_err(|error| StoreError::Damaged(error.to_string()))?;
+                let opened =
+                    opened.map(serde_json::from_str).transpose().map_err(|error| StoreError::Damaged(error.to_string()))?;
                 Ok(SearchEvent { at: row.try_get(0)?, query: row.try_get(1)?, hits: row.try_get(2)?, opened })
             })
             .collect()

@@ -25,20 +25,18 @@ pub struct CrawlLock {
 impl Store {
     /// The newest published run; `None` before the first.
     pub async fn latest_run(&self) -> Result<Option<RunNumber>, StoreError> {
-        let number: Option<i64> = sqlx::query_scalar("SELECT max(number) FROM run WHERE state = 'published'")
-            .fetch_one(&self.readers)
-            .await?;
+        let number: Option<i64> =
+            sqlx::query_scalar("SELECT max(number) FROM run WHERE state = 'published'").fetch_one(&self.readers).await?;
         Ok(number.map(|number| RunNumber(number as u32)))
     }
 
     /// The newest `limit` runs, newest first, failed ones and the one being written among them.
     pub async fn runs(&self, limit: u32) -> Result<Vec<RunRow>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT number, state, started_at, ended_at, error, counts FROM run ORDER BY number DESC LIMIT ?1",
-        )
-        .bind(limit)
-        .fetch_all(&self.readers)
-        .await?;
+        let rows =
+            sqlx::query("SELECT number, state, started_at, ended_at, error, counts FROM run ORDER BY number DESC LIMIT ?1")
+                .bind(limit)
+                .fetch_all(&self.readers)
+                .await?;
         let mut runs = Vec::with_capacity(rows.len());
         for row in rows {
             let number: i64 = row.try_get(0)?;
@@ -136,14 +134,13 @@ impl Store {
 
     /// Makes all rows of `run` visible, at once.
     pub async fn publish_run(&self, run: RunNumber, counts: &RunCounts) -> Result<(), StoreError> {
-        let done = sqlx::query(
-            "UPDATE run SET state = 'published', ended_at = ?2, counts = ?3 WHERE number = ?1 AND state = 'writing'",
-        )
-        .bind(run.0)
-        .bind(now())
-        .bind(to_json(counts)?)
-        .execute(&self.crawl)
-        .await?;
+        let done =
+            sqlx::query("UPDATE run SET state = 'published', ended_at = ?2, counts = ?3 WHERE number = ?1 AND state = 'writing'")
+                .bind(run.0)
+                .bind(now())
+                .bind(to_json(counts)?)
+                .execute(&self.crawl)
+                .await?;
         if done.rows_affected() == 0 {
             return Err(StoreError::NoSuchRun(run.0));
         }
@@ -200,21 +197,12 @@ async fn delete_unpublished_rows(connection: &mut sqlx::SqliteConnection, error:
 
 /// For every interval table: delete what a run opened, reopen what it closed.
 const UNDO: &[(&str, &str)] = &[
-    (
-        "DELETE FROM document_version WHERE valid_from = ?1",
-        "UPDATE document_version SET valid_to = NULL WHERE valid_to = ?1",
-    ),
+    ("DELETE FROM document_version WHERE valid_from = ?1", "UPDATE document_version SET valid_to = NULL WHERE valid_to = ?1"),
     ("DELETE FROM asset_state WHERE valid_from = ?1", "UPDATE asset_state SET valid_to = NULL WHERE valid_to = ?1"),
     ("DELETE FROM asset_alias WHERE valid_from = ?1", "UPDATE asset_alias SET valid_to = NULL WHERE valid_to = ?1"),
     ("DELETE FROM asset_fact WHERE valid_from = ?1", "UPDATE asset_fact SET valid_to = NULL WHERE valid_to = ?1"),
-    (
-        "DELETE FROM declared_schema WHERE valid_from = ?1",
-        "UPDATE declared_schema SET valid_to = NULL WHERE valid_to = ?1",
-    ),
-    (
-        "DELETE FROM inferred_columns WHERE valid_from = ?1",
-        "UPDATE inferred_columns SET valid_to = NULL WHERE valid_to = ?1",
-    ),
+    ("DELETE FROM declared_schema WHERE valid_from = ?1", "UPDATE declared_schema SET valid_to = NULL WHERE valid_to = ?1"),
+    ("DELETE FROM inferred_columns WHERE valid_from = ?1", "UPDATE inferred_columns SET valid_to = NULL WHERE valid_to = ?1"),
     ("DELETE FROM placement WHERE valid_from = ?1", "UPDATE placement SET valid_to = NULL WHERE valid_to = ?1"),
     ("DELETE FROM diagnostic WHERE valid_from = ?1", "UPDATE diagnostic SET valid_to = NULL WHERE valid_to = ?1"),
 ];

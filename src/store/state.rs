@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{InferredColumns, RunSource};
 use crate::model::{
-    Analysis, AssetKey, AssetKind, AssetRole, Change, ColumnEdgeKind, Contributor, DeclaredColumn, FactKind,
-    RowEdgeKind, Span,
+    Analysis, AssetKey, AssetKind, AssetRole, Change, ColumnEdgeKind, Contributor, DeclaredColumn, FactKind, RowEdgeKind, Span,
 };
 
 /// The number of a stored analysis.
@@ -35,7 +34,7 @@ pub struct DocumentState {
     /// Hash of the bytes; "" for files only named by facts.
     pub blob: String,
     /// The text; `None` for files that are not SQL.
-    pub text: Option<Arc<str>>,
+    pub text: Option<DocumentText>,
     /// What it is, as a word.
     pub role: &'static str,
     /// What is known of its past.
@@ -46,6 +45,26 @@ pub struct DocumentState {
     pub stale: Option<AnalysisId>,
     /// Diagnostics that no analysis owns.
     pub diagnostics: Vec<PlacedDiagnostic>,
+}
+
+/// The text of a file.
+#[derive(Clone, Debug)]
+pub struct DocumentText {
+    /// xxh3-128 of its bytes.
+    pub digest: u128,
+    /// The text; `None` where the store is known to hold it.
+    pub text: Option<Arc<str>>,
+}
+
+/// What was read from a file, as the crawl remembers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RememberedFile {
+    /// The path inside the source.
+    pub path: String,
+    /// Changes whenever the file would be read otherwise.
+    pub key: String,
+    /// What was read.
+    pub content: String,
 }
 
 /// What is known of a file's past.

@@ -12,7 +12,7 @@ use super::{
     analyses::{insert_rows, intern_assets},
     pack,
     runs::to_json,
-    texts::intern_texts,
+    texts::{intern_digests, intern_texts},
 };
 use crate::model::RunNumber;
 
@@ -263,9 +263,8 @@ const CLOSE_FACTS: &[&str] = &[
 ];
 const CLOSE_DECLARED: &[&str] =
     &["UPDATE declared_schema SET valid_to = ?1 WHERE valid_to IS NULL AND asset IN (SELECT value FROM json_each(?2))"];
-const CLOSE_INFERRED: &[&str] = &[
-    "UPDATE inferred_columns SET valid_to = ?1 WHERE valid_to IS NULL AND asset IN (SELECT value FROM json_each(?2))",
-];
+const CLOSE_INFERRED: &[&str] =
+    &["UPDATE inferred_columns SET valid_to = ?1 WHERE valid_to IS NULL AND asset IN (SELECT value FROM json_each(?2))"];
 
 /// Ends the open rows of these documents or assets before `run`.
 async fn close(
@@ -291,8 +290,9 @@ async fn open_documents(
     digests: &[[u8; 16]],
 ) -> Result<(), StoreError> {
     let documents = || changed.iter().map(|at| &state.documents[*at]);
-    let texts: Vec<&str> = documents().filter_map(|document| document.text.as_deref()).collect();
-    let mut texts = intern_texts(connection, &texts).await?.into_iter();
+    let texts: Vec<(u128, Option<&str>)> =
+        documents().filter_map(|document| document.text.as_ref()).map(|text| (text.digest, text.text.as_deref())).collect();
+    let mut texts = intern_digests(connection, &texts).await?.into_iter();
     let histories = documents()
         .map(|document| document.history.as_ref().map(to_json).transpose())
         .collect::<Result<Vec<Option<String>>, _>>()?;
@@ -319,13 +319,13 @@ async fn open_documents(
     insert_rows(connection, OPEN_DIAGNOSTICS, &diagnostics).await
 }
 
-const OPEN_VERSIONS: &str = "INSERT INTO document_version (document, digest, blob, text, role, history, commit_id, changed_at, valid_from)
+const OPEN_VERSIONS: &str =
+    "INSERT INTO document_version (document, digest, blob, text, role, history, commit_id, changed_at, valid_from)
     SELECT value->0->>0, unhex(value->0->>1), value->0->>2, value->0->>3, value->0->>4,
         value->>1, value->2->>0, value->2->>1, value->>3 FROM json_each(?1)";
 const OPEN_PLACEMENTS: &str = "INSERT INTO placement (document, ordinal, analysis, stale, valid_from)
     SELECT value->>0, value->>1, value->>2, value->>3, value->>4 FROM json_each(?1)";
-const OPEN_DIAGNOSTICS: &str =
-    "INSERT INTO diagnostic (document, ordinal, code, line, span_start, span_end, message, valid_from)
+const OPEN_DIAGNOSTICS: &str = "INSERT INTO diagnostic (document, ordinal, code, line, span_start, span_end, message, valid_from)
     SELECT value->0->>0, value->0->>1, value->0->>2, value->0->>3, value->>1, value->>2, value->>3, value->>4
     FROM json_each(?1)";
 
@@ -339,9 +339,8 @@ async fn open_assets(
     digests: &[AssetDigests],
 ) -> Result<(), StoreError> {
     let differing = |part: fn(&AssetDigests) -> &[u8; 16]| {
-        let differs = move |change: &&ChangedAsset<'_>| {
-            change.before.is_none_or(|before| part(before) != part(&digests[change.at]))
-        };
+        let differs =
+            move |change: &&ChangedAsset<'_>| change.before.is_none_or(|before| part(before) != part(&digests[change.at]));
         changed.iter().filter(differs).collect::<Vec<_>>()
     };
     let numbers = |changes: &[&ChangedAsset<'_>]| changes.iter().map(|change| change.number).collect::<Vec<_>>();
@@ -412,8 +411,7 @@ async fn open_declared(
         .iter()
         .flat_map(|change| state.assets[change.at].declared.iter().map(|(document, columns)| (change.number, *document, columns)))
         .collect();
-    let packed: Vec<Vec<u8>> =
-        schemas.par_iter().map(|(_, _, columns)| pack::pack_json(columns)).collect::<Result<_, _>>()?;
+    let packed: Vec<Vec<u8>> = schemas.par_iter().map(|(_, _, columns)| pack::pack_json(columns)).collect::<Result<_, _>>()?;
     for ((asset, document, _), columns) in schemas.into_iter().zip(packed) {
         sqlx::query("INSERT INTO declared_schema (asset, document, columns, valid_from) VALUES (?1, ?2, ?3, ?4)")
             .bind(asset)
@@ -431,7 +429,7 @@ fn number_of(documents: &[i64], at: u32) -> Result<i64, StoreError> {
 }
 
 fn digest_document(document: &DocumentState) -> Result<[u8; 16], StoreError> {
-    let text = document.text.as_deref().map(|text| xxh3_128(text.as_bytes()));
+    let text = document.text.as_ref().map(|text| text.digest);
     let json = to_json(&(
         (&document.blob, text.map(|digest| format!("{digest:032x}")), document.role, &document.history),
         (document.analysis.map(|id| id.0), document.stale.map(|id| id.0)),
