@@ -9,7 +9,6 @@ use sqlparser::ast;
 use super::{
     Lookups,
     names::{Names, Sym},
-    parse::Places,
     value::{Columns, Lineage, RelationIndex, Value},
 };
 use crate::model::{Code, ColumnEdgeKind, Diagnostic, Dialect, Ident, KnownRelation, RelationName, RowEdgeKind, ScopeKind, Span, Step};
@@ -25,7 +24,6 @@ pub(crate) struct Engine<'a> {
     pub(crate) text: &'a str,
     pub(crate) dialect: Dialect,
     pub(crate) lookups: &'a dyn Lookups,
-    pub(crate) places: &'a Places,
     pub(crate) names: Names,
     /// Relations named so far, as first written.
     pub(crate) relations: Vec<RelationName>,
@@ -50,6 +48,8 @@ pub(crate) struct Engine<'a> {
     reported: FxHashSet<(&'static str, Span)>,
     /// Database and schema set by USE.
     pub(crate) session: (Option<String>, Option<String>),
+    /// Writing statements that stood in the place of queries of the current statement.
+    pub(crate) nested: Vec<super::statement::Outcome>,
     /// Spans point here while a routine's body is inlined: into the call.
     pub(crate) span_override: Option<Span>,
 }
@@ -149,12 +149,11 @@ pub(crate) enum RoutineBody {
 
 impl<'a> Engine<'a> {
     /// An engine for `text` that has read nothing yet.
-    pub(crate) fn new(text: &'a str, dialect: Dialect, lookups: &'a dyn Lookups, places: &'a Places) -> Self {
+    pub(crate) fn new(text: &'a str, dialect: Dialect, lookups: &'a dyn Lookups) -> Self {
         Engine {
             text,
             dialect,
             lookups,
-            places,
             names: Names::new(dialect == Dialect::ClickHouse),
             relations: Vec::new(),
             relation_keys: FxHashMap::default(),
@@ -170,6 +169,7 @@ impl<'a> Engine<'a> {
             diagnostics: Vec::new(),
             reported: FxHashSet::default(),
             session: (None, None),
+            nested: Vec::new(),
             span_override: None,
         }
     }
@@ -185,7 +185,7 @@ impl<'a> Engine<'a> {
     pub(crate) fn bytes(&self, span: sqlparser::tokenizer::Span) -> Span {
         match self.span_override {
             Some(span) => span,
-            None => self.places.bytes(span),
+            None => super::spans::bytes(span),
         }
     }
 
