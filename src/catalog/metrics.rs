@@ -49,6 +49,14 @@ pub struct MetricDefinition {
     pub readers: u64,
 }
 
+/// A name that calculated columns have.
+#[derive(Debug)]
+pub(super) struct CalculatedName {
+    /// In lower case.
+    name: String,
+    columns: Vec<(AssetId, ColumnId)>,
+}
+
 impl View {
     /// The metrics that `text` names: columns calculated by aggregating whose name has every word,
     /// those with the most definitions first. Copies of a calculation are not definitions.
@@ -61,13 +69,14 @@ impl View {
             return Ok(Vec::new());
         }
         let mut metrics = Vec::new();
-        for (name, columns) in self.calculated_columns(&words).into_iter().take(4 * MOST_METRICS) {
+        let named = self.calculated().iter().filter(|entry| words.iter().all(|word| entry.name.contains(word.as_str())));
+        for entry in named.take(4 * MOST_METRICS) {
             let mut definitions = Vec::new();
-            for column in columns.into_iter().take(MOST_DEFINITIONS) {
-                definitions.extend(self.define_metric(column).await?);
+            for column in entry.columns.iter().take(MOST_DEFINITIONS) {
+                definitions.extend(self.define_metric(*column).await?);
             }
             if !definitions.is_empty() {
-                metrics.push(ImpliedMetric { name, definitions });
+                metrics.push(ImpliedMetric { name: entry.name.clone(), definitions });
             }
         }
         // A ratio is what people most often mean; among the rest, what most define.
@@ -81,12 +90,13 @@ impl View {
     /// Names of columns that assets of different owners each aggregate, with how many do, most first.
     pub(super) fn competing_names(&self, most: usize) -> Vec<(String, u64)> {
         let mut names: Vec<(String, u64)> = Vec::new();
-        for (name, mut columns) in self.calculated_columns(&[]) {
-            columns.retain(|(_, column)| self.has_edge_of(*column, &[ColumnEdgeKind::Aggregation]));
-            let owners: BTreeSet<Vec<String>> =
-                columns.iter().map(|(asset, _)| self.facts.of(*asset).owner_names()).filter(|names| !names.is_empty()).collect();
+        for entry in self.calculated() {
+            let aggregated = |column: &ColumnId| self.has_edge_of(*column, &[ColumnEdgeKind::Aggregation]);
+            let columns: Vec<_> = entry.columns.iter().filter(|(_, column)| aggregated(column)).collect();
+            let owners = columns.iter().map(|(asset, _)| self.facts.of(*asset).owner_names());
+            let owners: BTreeSet<Vec<String>> = owners.filter(|names| !names.is_empty()).collect();
             if owners.len() > 1 {
-                names.push((name, columns.len() as u64));
+                names.push((entry.name.clone(), columns.len() as u64));
             }
         }
         names.sort_by_key(|(name, columns)| (Reverse(*columns), name.clone()));
@@ -94,24 +104,27 @@ impl View {
         names
     }
 
-    /// Columns with every word in their name whose edges may aggregate, by lower-case name: names
-    /// with most columns first, in a name the most read first.
-    fn calculated_columns(&self, words: &[String]) -> Vec<(String, Vec<(AssetId, ColumnId)>)> {
+    /// Calculated columns by name: names that most columns have first, in a name the most read first.
+    fn calculated(&self) -> &[CalculatedName] {
+        self.calculated.get_or_init(|| self.find_calculated())
+    }
+
+    fn find_calculated(&self) -> Vec<CalculatedName> {
         let computing = [ColumnEdgeKind::Aggregation, ColumnEdgeKind::Conditional, ColumnEdgeKind::Transformation];
         let mut by_name: BTreeMap<String, Vec<(AssetId, ColumnId)>> = BTreeMap::new();
         for asset in &self.assets {
             for (column, path) in self.graph.columns_of(asset.id) {
-                let lower = path.to_lowercase();
-                if path != "*" && words.iter().all(|word| lower.contains(word.as_str())) && self.has_edge_of(column, &computing) {
-                    by_name.entry(lower).or_default().push((asset.id, column));
+                if path != "*" && self.has_edge_of(column, &computing) {
+                    by_name.entry(path.to_lowercase()).or_default().push((asset.id, column));
                 }
             }
         }
-        let mut names: Vec<_> = by_name.into_iter().collect();
-        for (_, columns) in &mut names {
-            columns.sort_by_key(|(asset, column)| (Reverse(self.graph.degree(*asset, Direction::Downstream)), *column));
+        let mut names: Vec<CalculatedName> =
+            by_name.into_iter().map(|(name, columns)| CalculatedName { name, columns }).collect();
+        for entry in &mut names {
+            entry.columns.sort_by_key(|(asset, column)| (Reverse(self.readers(*asset)), *column));
         }
-        names.sort_by_key(|(name, columns)| (Reverse(columns.len()), name.clone()));
+        names.sort_by_key(|entry| (Reverse(entry.columns.len()), entry.name.clone()));
         names
     }
 

@@ -3,10 +3,12 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
 };
 
-use super::{AssetRef, CatalogError, Place, Result, facts::Facts, indexing, names::NameIndex};
+use tokio::sync::OnceCell;
+
+use super::{AssetRef, CatalogError, Home, Place, Result, facts::Facts, indexing, metrics::CalculatedName, names::NameIndex};
 use crate::{
     graph::{EvidenceRef, GraphInput, InputAsset, InputAssetEdge, InputColumn, InputColumnEdge, InputRowEdge, Snapshot},
     model::{AssetId, RunNumber},
@@ -38,6 +40,10 @@ pub struct View {
     pub(super) placements: Vec<PlacementRow>,
     /// The run itself; `None` before the first.
     pub(super) row: Option<RunRow>,
+    /// The first page, once it was asked for.
+    pub(super) home: OnceCell<Home>,
+    /// Columns that may be metrics, once they were asked for.
+    pub(super) calculated: OnceLock<Vec<CalculatedName>>,
 }
 
 impl Catalog {
@@ -158,7 +164,19 @@ impl View {
         });
         let (graph, names, assets, placements) =
             built.await.map_err(|cause| CatalogError::broken("building the graph", cause))?;
-        Ok(View { run, store: store.clone(), search, graph: Arc::new(graph), assets, names, facts, placements, row })
+        Ok(View {
+            run,
+            store: store.clone(),
+            search,
+            graph: Arc::new(graph),
+            assets,
+            names,
+            facts,
+            placements,
+            row,
+            home: OnceCell::new(),
+            calculated: OnceLock::new(),
+        })
     }
 
     /// The run that the view is of; 0 before the first was published.
