@@ -48,13 +48,6 @@ impl Facts {
     pub(super) fn of(&self, asset: AssetId) -> &AssetFacts {
         self.by_asset.get(&asset).unwrap_or(&self.nothing)
     }
-
-    /// Assets with at least one fact, sorted.
-    pub(super) fn assets(&self) -> Vec<AssetId> {
-        let mut assets: Vec<AssetId> = self.by_asset.keys().copied().collect();
-        assets.sort();
-        assets
-    }
 }
 
 impl AssetFacts {

@@ -221,7 +221,7 @@ impl View {
     pub(super) fn place(&self, source: &Arc<str>, path: &str, line: u32, commit: Option<&str>) -> Place {
         let read = self.row.as_ref().and_then(|row| row.sources.iter().find(|row| row.name == **source));
         let commit = commit.or(read.and_then(|row| row.commit.as_deref()));
-        let template: Option<&str> = None;
+        let template = read.and_then(|row| row.permalink.as_deref());
         Place {
             source: source.to_string(),
             path: path.to_owned(),
