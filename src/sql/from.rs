@@ -634,7 +634,7 @@ impl Engine<'_> {
             }
         }
         let value = Value::of(lineage);
-        let name = alias.map_or_else(|| self.names.intern(key), |alias| self.names.intern(&alias.name.value));
+        let name = self.names.intern(alias.map_or(key, |alias| &alias.name.value));
         let columns = alias.map_or(&[][..], |alias| alias.columns.as_slice());
         let items = if columns.is_empty() {
             vec![Item::Column(Column { name, value: value.clone(), span })]

@@ -329,7 +329,7 @@ pub(crate) fn parse_text(text: &str, dialect: Dialect) -> Vec<Statement> {
     let options = Options { dialect, ..Options::default() };
     parse::parse(text, &options)
         .into_iter()
-        .filter_map(|piece| match piece.body {
+        .filter_map(|mut piece| match std::mem::replace(&mut piece.body, Body::Nothing { verb: String::new() }) {
             Body::Statement(statement) => Some(*statement),
             _ => None,
         })

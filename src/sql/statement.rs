@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use sqlparser::ast::{self, Expr, SetExpr, Statement};
+use sqlparser::ast::{self, Expr, SetExpr, Statement, helpers::stmt_data_loading::StageLoadSelectItemKind};
 
 use super::{
     engine::{Engine, QueryResult, RecordedColumn, Routine, RoutineBody, ScopeIndex},
@@ -1239,8 +1239,8 @@ impl Engine<'_> {
         let mut items = Vec::new();
         for item in transformations {
             match item {
-                ast::StageLoadSelectItemKind::SelectItem(item) => self.select_items(std::slice::from_ref(item), &mut scope, &mut items),
-                ast::StageLoadSelectItemKind::StageLoadSelectItem(item) => {
+                StageLoadSelectItemKind::SelectItem(item) => self.select_items(std::slice::from_ref(item), &mut scope, &mut items),
+                StageLoadSelectItemKind::StageLoadSelectItem(item) => {
                     let column = self.names.intern(&format!("${}", item.file_col_num));
                     let name = item.item_as.as_ref().map_or(column, |ident| self.names.intern(&ident.value));
                     let mut value = Value::base(relation, column, false);
