@@ -26,12 +26,7 @@ pub(crate) fn compose(steps: &[Step], relations: &[RelationName]) -> Vec<TargetL
         composer.apply(at);
     }
     debug_assert!(composer.lives.iter().all(|life| life.lineage.relation.is_none_or(|id| (id as usize) < relations.len())));
-    composer
-        .lives
-        .into_iter()
-        .filter(|life| !life.passing && !life.dropped)
-        .map(|life| life.lineage)
-        .collect()
+    composer.lives.into_iter().filter(|life| !life.passing && !life.dropped).map(|life| life.lineage).collect()
 }
 
 impl Composer<'_> {
@@ -53,7 +48,12 @@ impl Composer<'_> {
             }
         }
         let mut written: Vec<Option<RelationId>> = step.lineage.targets.iter().map(|target| Some(*target)).collect();
-        written.extend(step.created.iter().map(|created| Some(created.relation)).filter(|target| !step.lineage.targets.iter().any(|other| Some(*other) == *target)));
+        written.extend(
+            step.created
+                .iter()
+                .map(|created| Some(created.relation))
+                .filter(|target| !step.lineage.targets.iter().any(|other| Some(*other) == *target)),
+        );
         if step.bare_select {
             written.push(None);
         }
@@ -122,7 +122,11 @@ impl Composer<'_> {
     fn replace(&mut self, relation: RelationId) {
         if let Some(life) = self.current.get(&relation) {
             let life = &mut self.lives[*life];
-            life.lineage = TargetLineage { kind: life.lineage.kind, declared: std::mem::take(&mut life.lineage.declared), ..empty(Some(relation)) };
+            life.lineage = TargetLineage {
+                kind: life.lineage.kind,
+                declared: std::mem::take(&mut life.lineage.declared),
+                ..empty(Some(relation))
+            };
         }
     }
 
@@ -226,11 +230,12 @@ impl Composer<'_> {
         let Some(life) = edge.from.and_then(|relation| self.passing(relation)) else { return vec![edge.clone()] };
         let mut edges = Vec::new();
         for source in life.lineage.columns.iter().filter(|source| edge.from_column == "*" || feeds(source, &edge.from_column)) {
-            let from_column = match edge.from_column.strip_prefix(source.to_column.as_str()).and_then(|rest| rest.strip_prefix('.')) {
-                Some(path) if source.kind == ColumnEdgeKind::Identity => format!("{}.{path}", source.from_column),
-                _ if source.to_column == "*" && edge.from_column != "*" => edge.from_column.clone(),
-                _ => source.from_column.clone(),
-            };
+            let from_column =
+                match edge.from_column.strip_prefix(source.to_column.as_str()).and_then(|rest| rest.strip_prefix('.')) {
+                    Some(path) if source.kind == ColumnEdgeKind::Identity => format!("{}.{path}", source.from_column),
+                    _ if source.to_column == "*" && edge.from_column != "*" => edge.from_column.clone(),
+                    _ => source.from_column.clone(),
+                };
             edges.push(ColumnEdge {
                 from: source.from,
                 from_column,
@@ -248,7 +253,9 @@ fn feeds(edge: &ColumnEdge, column: &str) -> bool {
     let target = edge.to_column.as_str();
     target == "*"
         || target.eq_ignore_ascii_case(column)
-        || column.len() > target.len() && column.as_bytes()[target.len()] == b'.' && column.as_bytes()[..target.len()].eq_ignore_ascii_case(target.as_bytes())
+        || column.len() > target.len()
+            && column.as_bytes()[target.len()] == b'.'
+            && column.as_bytes()[..target.len()].eq_ignore_ascii_case(target.as_bytes())
 }
 
 fn empty(relation: Option<RelationId>) -> TargetLineage {
@@ -275,7 +282,9 @@ fn extend_new<T: PartialEq + Clone + std::hash::Hash + Eq>(list: &mut Vec<T>, mo
     if list.len() + more.len() > 32 {
         let seen: FxHashSet<T> = list.iter().cloned().collect();
         let mut added = FxHashSet::default();
-        list.extend(more.iter().filter(|item| !seen.contains(*item) && added.insert((*item).clone())).cloned().collect::<Vec<_>>());
+        list.extend(
+            more.iter().filter(|item| !seen.contains(*item) && added.insert((*item).clone())).cloned().collect::<Vec<_>>(),
+        );
         return;
     }
     for item in more {

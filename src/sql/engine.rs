@@ -11,7 +11,9 @@ use super::{
     names::{Names, Sym},
     value::{Columns, Lineage, RelationIndex, Value},
 };
-use crate::model::{Code, ColumnEdgeKind, Diagnostic, Dialect, Ident, KnownRelation, RelationName, RowEdgeKind, ScopeKind, Span, Step};
+use crate::model::{
+    Code, ColumnEdgeKind, Diagnostic, Dialect, Ident, KnownRelation, RelationName, RowEdgeKind, ScopeKind, Span, Step,
+};
 
 /// Index into [`Engine::scopes`].
 pub(crate) type ScopeIndex = u32;
@@ -356,9 +358,7 @@ impl<'a> Engine<'a> {
 /// The text of a constant argument, as in `identifier('a.b')`.
 fn constant_text(arg: &ast::FunctionArg) -> Option<String> {
     match arg {
-        ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(ast::Expr::Value(value))) => {
-            value.value.clone().into_string()
-        }
+        ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(ast::Expr::Value(value))) => value.value.clone().into_string(),
         _ => None,
     }
 }

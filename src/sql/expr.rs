@@ -232,7 +232,8 @@ impl Engine<'_> {
             ast::OneOrManyWithParens::One(one) => vec![self.sym(&one.name)],
             ast::OneOrManyWithParens::Many(many) => many.iter().map(|parameter| self.sym(&parameter.name)).collect(),
         };
-        let items = parameters.into_iter().map(|name| Item::Column(Column { name, value: Value::default(), span: Span::default() }));
+        let items =
+            parameters.into_iter().map(|name| Item::Column(Column { name, value: Value::default(), span: Span::default() }));
         let mut inner = Scope::new(scope.record, Some(scope));
         inner.inputs.push(parameter_input(items.collect()));
         self.collect(&lambda.body, &inner, kind, out);
@@ -349,13 +350,7 @@ impl Engine<'_> {
         }
     }
 
-    fn case(
-        &mut self,
-        operand: Option<&Expr>,
-        conditions: &[ast::CaseWhen],
-        else_result: Option<&Expr>,
-        scope: &Scope,
-    ) -> Value {
+    fn case(&mut self, operand: Option<&Expr>, conditions: &[ast::CaseWhen], else_result: Option<&Expr>, scope: &Scope) -> Value {
         let mut tests = Lineage::new();
         self.collect_all(operand, scope, Conditional, &mut tests);
         let mut all = Value::default();

@@ -29,7 +29,12 @@ enum Side {
 
 impl Engine<'_> {
     /// One item of FROM with its joins.
-    pub(crate) fn table_with_joins<'q>(&mut self, scope: &mut Scope<'q>, from: &ast::TableWithJoins, parent: Option<&'q Scope<'q>>) {
+    pub(crate) fn table_with_joins<'q>(
+        &mut self,
+        scope: &mut Scope<'q>,
+        from: &ast::TableWithJoins,
+        parent: Option<&'q Scope<'q>>,
+    ) {
         self.factor(scope, &from.relation, parent);
         for join in &from.joins {
             self.join(scope, join, parent);
@@ -476,7 +481,8 @@ impl Engine<'_> {
         match alias {
             Some(_) => self.unnest(scope, &[&array], alias, None, span),
             None => {
-                let last = ast::TableAlias { explicit: false, name: idents[idents.len() - 1].clone(), columns: Vec::new(), at: None };
+                let last =
+                    ast::TableAlias { explicit: false, name: idents[idents.len() - 1].clone(), columns: Vec::new(), at: None };
                 self.unnest(scope, &[&array], Some(&last), None, span);
             }
         }
@@ -487,7 +493,8 @@ impl Engine<'_> {
     fn unnest(&mut self, scope: &mut Scope, arrays: &[&Expr], alias: Option<&ast::TableAlias>, offset: Option<&str>, span: Span) {
         self.trail.clear();
         let values: Vec<Value> = arrays.iter().map(|array| self.value(array, scope)).collect();
-        let listed: Vec<Sym> = alias.iter().flat_map(|alias| &alias.columns).map(|column| self.names.intern(&column.name.value)).collect();
+        let listed: Vec<Sym> =
+            alias.iter().flat_map(|alias| &alias.columns).map(|column| self.names.intern(&column.name.value)).collect();
         let mut items = Vec::new();
         let mut element = None;
         let names_element = self.dialect == Dialect::BigQuery || listed.is_empty();
@@ -725,7 +732,14 @@ impl Engine<'_> {
     }
 
     /// Columns listed over one JSON or XML value.
-    fn value_table_input(&mut self, scope: &mut Scope, source: &Expr, names: &[&ast::Ident], alias: Option<&ast::TableAlias>, span: Span) {
+    fn value_table_input(
+        &mut self,
+        scope: &mut Scope,
+        source: &Expr,
+        names: &[&ast::Ident],
+        alias: Option<&ast::TableAlias>,
+        span: Span,
+    ) {
         self.trail.clear();
         let value = self.value(source, scope).through(Transformation);
         let value = Value { fields: None, ..value };
@@ -842,11 +856,20 @@ impl Engine<'_> {
     }
 
     /// UNPIVOT: the value column is made of all listed ones, the name column of none.
-    pub(crate) fn unpivot(&mut self, inner: &mut Scope, value: &Expr, name: &ast::Ident, columns: &[&Expr], span: Span) -> Vec<(Item, Recorded)> {
+    pub(crate) fn unpivot(
+        &mut self,
+        inner: &mut Scope,
+        value: &Expr,
+        name: &ast::Ident,
+        columns: &[&Expr],
+        span: Span,
+    ) -> Vec<(Item, Recorded)> {
         let mut gone = Vec::new();
         let targets: Vec<&ast::Ident> = match value {
             Expr::Identifier(ident) => vec![ident],
-            Expr::Tuple(parts) => parts.iter().filter_map(|part| if let Expr::Identifier(ident) = part { Some(ident) } else { None }).collect(),
+            Expr::Tuple(parts) => {
+                parts.iter().filter_map(|part| if let Expr::Identifier(ident) = part { Some(ident) } else { None }).collect()
+            }
             Expr::Nested(inner) => match inner.as_ref() {
                 Expr::Identifier(ident) => vec![ident],
                 _ => Vec::new(),
@@ -917,13 +940,15 @@ impl Engine<'_> {
         let bare: Vec<ast::Ident> = symbols.iter().map(|symbol| symbol.symbol.clone()).collect();
         for symbol in symbols {
             let definition = unqualified(&symbol.definition, &bare);
-            let plain = Scope { inputs: inner.inputs.iter().take(1).cloned().collect(), ..Scope::new(inner.record, inner.parent) };
+            let plain =
+                Scope { inputs: inner.inputs.iter().take(1).cloned().collect(), ..Scope::new(inner.record, inner.parent) };
             self.decide(&definition, &plain, RowEdgeKind::Filter);
         }
         for measure in measures {
             let name = self.sym(&measure.alias);
             let expr = unqualified(&measure.expr, &bare);
-            let plain = Scope { inputs: inner.inputs.iter().take(1).cloned().collect(), ..Scope::new(inner.record, inner.parent) };
+            let plain =
+                Scope { inputs: inner.inputs.iter().take(1).cloned().collect(), ..Scope::new(inner.record, inner.parent) };
             let (mut item, recorded) = self.computed_output(&expr, name, &plain);
             if let Item::Column(column) = &mut item {
                 column.value.lineage.extend(windows.iter().copied());

@@ -457,11 +457,7 @@ impl Engine<'_> {
 
     fn output(&mut self, expr: &Expr, name: Sym, scope: &Scope) -> (Item, Recorded) {
         self.trail.clear();
-        let value = if self.lateral_aliases() {
-            self.value(expr, scope)
-        } else {
-            self.value_without_aliases(expr, scope)
-        };
+        let value = if self.lateral_aliases() { self.value(expr, scope) } else { self.value_without_aliases(expr, scope) };
         let step = self.step_of(expr, &value);
         let mut reads = std::mem::take(&mut self.trail);
         dedup_reads(&mut reads);
@@ -581,11 +577,7 @@ impl Engine<'_> {
                     .filter_map(|origin| self.relations.get(origin.relation as usize))
                     .map(ToString::to_string)
                     .collect();
-                self.report(
-                    &UNEXPANDED_STAR,
-                    || format!("the columns of {} are not known", relations.join(", ")),
-                    star.span,
-                );
+                self.report(&UNEXPANDED_STAR, || format!("the columns of {} are not known", relations.join(", ")), star.span);
             }
         }
     }
@@ -717,9 +709,7 @@ impl Engine<'_> {
 
     fn replace_item(&mut self, items: &mut Vec<(Item, Recorded)>, name: Sym, output: (Item, Recorded)) {
         let key = self.names.key(name);
-        let place = items
-            .iter()
-            .position(|(item, _)| matches!(item, Item::Column(column) if self.names.key(column.name) == key));
+        let place = items.iter().position(|(item, _)| matches!(item, Item::Column(column) if self.names.key(column.name) == key));
         match place {
             Some(at) => {
                 let kept = item_name(&items[at].0);
@@ -758,16 +748,15 @@ impl Engine<'_> {
     }
 
     /// WHERE, GROUP BY, HAVING, QUALIFY, DISTINCT, ORDER BY with LIMIT: what decides rows.
-    fn clauses<'q>(
-        &mut self,
-        select: &'q ast::Select,
-        scope: &mut Scope<'q>,
-        items: &[(Item, Recorded)],
-        order: Ordering,
-    ) {
+    fn clauses<'q>(&mut self, select: &'q ast::Select, scope: &mut Scope<'q>, items: &[(Item, Recorded)], order: Ordering) {
         let where_sees_aliases = matches!(
             self.dialect,
-            Dialect::Snowflake | Dialect::ClickHouse | Dialect::Redshift | Dialect::Databricks | Dialect::Teradata | Dialect::DuckDb
+            Dialect::Snowflake
+                | Dialect::ClickHouse
+                | Dialect::Redshift
+                | Dialect::Databricks
+                | Dialect::Teradata
+                | Dialect::DuckDb
         );
         let aliases = if where_sees_aliases { Vec::new() } else { std::mem::take(&mut scope.aliases) };
         for (word, filter) in [("where", &select.selection), ("prewhere", &select.prewhere)] {
@@ -874,11 +863,17 @@ impl Engine<'_> {
                 let mut seen = Vec::new();
                 while let Some(expr) = todo.pop() {
                     match expr {
-                        Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets) => todo.extend(sets.iter().flatten().rev()),
+                        Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets) => {
+                            todo.extend(sets.iter().flatten().rev())
+                        }
                         Expr::Tuple(parts) => todo.extend(parts.iter().rev()),
-                        Expr::Identifier(ident) if ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("all") && exprs.len() == 1 => {
+                        Expr::Identifier(ident)
+                            if ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("all") && exprs.len() == 1 =>
+                        {
                             let span = span_of(expr);
-                            self.group_by_all(scope, items, "group by", span, |step| !matches!(step, Step::Aggregates | Step::CountsRows));
+                            self.group_by_all(scope, items, "group by", span, |step| {
+                                !matches!(step, Step::Aggregates | Step::CountsRows)
+                            });
                         }
                         _ => self.by_output(expr, scope, items, RowEdgeKind::GroupBy, "group by", &mut seen),
                     }
@@ -928,7 +923,13 @@ impl Engine<'_> {
 
     // Pipe syntax (BigQuery: "Work with the pipe query syntax").
 
-    fn pipe(&mut self, mut result: QueryResult, operators: &[ast::PipeOperator], parent: Option<&Scope>, span: sqlparser::tokenizer::Span) -> QueryResult {
+    fn pipe(
+        &mut self,
+        mut result: QueryResult,
+        operators: &[ast::PipeOperator],
+        parent: Option<&Scope>,
+        span: sqlparser::tokenizer::Span,
+    ) -> QueryResult {
         let span = self.bytes(span);
         let mut alias = Sym::NONE;
         for operator in operators {

@@ -261,8 +261,11 @@ impl Engine<'_> {
         if let Some(value) = self.resolve_alias(key, scope) {
             return Some(value);
         }
-        if let Some((at, element)) =
-            scope.inputs.iter().enumerate().find_map(|(at, input)| Some((at, input.element.as_ref().filter(|_| input.alias == key)?)))
+        if let Some((at, element)) = scope
+            .inputs
+            .iter()
+            .enumerate()
+            .find_map(|(at, input)| Some((at, input.element.as_ref().filter(|_| input.alias == key)?)))
         {
             self.record_read(scope, at, Sym::NONE, depth);
             return Some(element.clone());
@@ -308,8 +311,7 @@ impl Engine<'_> {
         let mut inner = Scope::new(scope.record, scope.parent);
         inner.inputs = scope.inputs.clone();
         inner.aliases_win = true;
-        inner.pending =
-            scope.pending.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, pending)| *pending).collect();
+        inner.pending = scope.pending.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, pending)| *pending).collect();
         Some(self.value(expr, &inner))
     }
 
@@ -525,7 +527,10 @@ fn is_niladic(key: &str) -> bool {
 fn is_pseudo_column(key: &str, dialect: Dialect) -> bool {
     match dialect {
         Dialect::BigQuery => {
-            matches!(key, "_table_suffix" | "_partitiontime" | "_partitiondate" | "_file_name" | "_change_type" | "_change_timestamp")
+            matches!(
+                key,
+                "_table_suffix" | "_partitiontime" | "_partitiondate" | "_file_name" | "_change_type" | "_change_timestamp"
+            )
         }
         Dialect::Snowflake => key.starts_with("metadata$"),
         Dialect::Oracle | Dialect::Sqlite => matches!(key, "rowid" | "rownum" | "level"),

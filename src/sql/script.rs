@@ -18,8 +18,8 @@ use super::{
     value::{Item, UNKNOWN, Value},
 };
 use crate::model::{
-    Analysis, AssetKind, ColumnEdge, Diagnostic, Dialect, KnownRoutine, LIMIT_EXCEEDED, MENDED_SYNTAX, OutputColumn, RelationName,
-    RowEdge, SYNTAX_ERROR, ScopeKind, Span, StatementLineage, TABLE_LEVEL_ONLY,
+    Analysis, AssetKind, ColumnEdge, Diagnostic, Dialect, KnownRoutine, LIMIT_EXCEEDED, MENDED_SYNTAX, OutputColumn,
+    RelationName, RowEdge, SYNTAX_ERROR, ScopeKind, Span, StatementLineage, TABLE_LEVEL_ONLY,
 };
 
 /// A statement's lineage with what composing needs besides.
@@ -42,7 +42,8 @@ pub(crate) struct Run {
 /// Reads every statement of `parsed`.
 pub(crate) fn run(text: &str, parsed: &[Parsed], options: &Options, lookups: &dyn Lookups) -> Run {
     let mut engine = Engine::new(text, options.dialect, lookups);
-    let mut reader = Reader { engine: &mut engine, steps: Vec::new(), routines: Vec::new(), failed: 0, derive: options.derivations };
+    let mut reader =
+        Reader { engine: &mut engine, steps: Vec::new(), routines: Vec::new(), failed: 0, derive: options.derivations };
     for piece in parsed {
         reader.read_piece(piece, None);
     }
@@ -320,7 +321,8 @@ pub(crate) fn parse_routine_body(text: &str, is_table: bool, dialect: Dialect) -
 }
 
 fn starts_query(text: &str) -> bool {
-    let word: String = text.trim_start_matches(['(', ' ', '\n', '\t', '\r']).chars().take_while(char::is_ascii_alphabetic).collect();
+    let word: String =
+        text.trim_start_matches(['(', ' ', '\n', '\t', '\r']).chars().take_while(char::is_ascii_alphabetic).collect();
     matches!(word.to_ascii_lowercase().as_str(), "select" | "with" | "values" | "from")
 }
 

@@ -13,8 +13,8 @@ use super::{
     value::{Column, Columns, Item, Origin, RelationIndex, Value},
 };
 use crate::model::{
-    AssetKind, ColumnEdgeKind, DYNAMIC_SQL, DeclaredColumn, Dialect, KnownRoutine, POSITIONAL_GUESS, RelationName, RowEdgeKind, ScopeKind,
-    Span, Step, UNSUPPORTED_STATEMENT,
+    AssetKind, ColumnEdgeKind, DYNAMIC_SQL, DeclaredColumn, Dialect, KnownRoutine, POSITIONAL_GUESS, RelationName, RowEdgeKind,
+    ScopeKind, Span, Step, UNSUPPORTED_STATEMENT,
 };
 
 /// What one statement does.
@@ -229,7 +229,8 @@ impl Engine<'_> {
             .filter_map(|target| match target {
                 Expr::Identifier(ident) => {
                     let key = self.key(ident);
-                    (self.variables.contains_key(&key) || (ident.value.starts_with('@') && self.dialect == Dialect::MySql)).then_some(key)
+                    (self.variables.contains_key(&key) || (ident.value.starts_with('@') && self.dialect == Dialect::MySql))
+                        .then_some(key)
                 }
                 _ => None,
             })
@@ -579,7 +580,8 @@ impl Engine<'_> {
         // T-SQL: UPDATE alias … FROM table alias.
         let mut aliased = None;
         if let [only] = written.parts.as_slice() {
-            let factors = from.iter().flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)));
+            let factors =
+                from.iter().flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)));
             for factor in factors {
                 if let Some((real, Some(alias))) = factor_name(factor)
                     && alias.name.value.eq_ignore_ascii_case(&only.text)
@@ -779,8 +781,12 @@ impl Engine<'_> {
     }
 
     fn merge_insert(&mut self, insert: &ast::MergeInsertExpr, scope: &Scope, target: RelationIndex, out: &mut Outcome) {
-        let names: Vec<Sym> =
-            insert.columns.iter().filter_map(|name| name.0.last()?.as_ident()).map(|ident| self.names.intern(&ident.value)).collect();
+        let names: Vec<Sym> = insert
+            .columns
+            .iter()
+            .filter_map(|name| name.0.last()?.as_ident())
+            .map(|ident| self.names.intern(&ident.value))
+            .collect();
         match &insert.kind {
             ast::MergeInsertKind::Values(values) => {
                 let shape = self.shape(target);
@@ -895,7 +901,8 @@ impl Engine<'_> {
                     let target = self.target(&alter.name, out);
                     let (old, new) = (self.key(old_column_name), self.sym(new_column_name));
                     let shape = self.shape(target);
-                    let columns = shape.columns.iter().map(|column| if self.names.key(*column) == old { new } else { *column }).collect();
+                    let columns =
+                        shape.columns.iter().map(|column| if self.names.key(*column) == old { new } else { *column }).collect();
                     self.set_shape(target, columns, shape.complete);
                 }
                 _ => {
@@ -952,7 +959,13 @@ impl Engine<'_> {
         }
     }
 
-    fn create_macro(&mut self, name: &ast::ObjectName, args: Option<&[ast::MacroArg]>, definition: &ast::MacroDefinition, out: &mut Outcome) {
+    fn create_macro(
+        &mut self,
+        name: &ast::ObjectName,
+        args: Option<&[ast::MacroArg]>,
+        definition: &ast::MacroDefinition,
+        out: &mut Outcome,
+    ) {
         out.verb = "create macro";
         let parameters = args.unwrap_or_default().iter().map(|argument| argument.name.value.clone()).collect();
         let (text, is_table, body) = match definition {
@@ -1208,8 +1221,16 @@ impl Engine<'_> {
 
     /// Snowflake's COPY INTO: a stage's columns are `$1`, `$2`, …
     fn copy_into(&mut self, statement: &Statement, out: &mut Outcome) {
-        let Statement::CopyIntoSnowflake { kind, into, into_columns, from_obj, from_obj_alias, from_transformations, from_query, .. } =
-            statement
+        let Statement::CopyIntoSnowflake {
+            kind,
+            into,
+            into_columns,
+            from_obj,
+            from_obj_alias,
+            from_transformations,
+            from_query,
+            ..
+        } = statement
         else {
             return;
         };
@@ -1224,8 +1245,7 @@ impl Engine<'_> {
         let Some(from) = from_obj else { return };
         let record = self.open_scope(ScopeKind::Select, span_of(from));
         let mut scope = Scope::new(record, None);
-        let alias =
-            from_obj_alias.clone().map(|name| ast::TableAlias { explicit: false, name, columns: Vec::new(), at: None });
+        let alias = from_obj_alias.clone().map(|name| ast::TableAlias { explicit: false, name, columns: Vec::new(), at: None });
         self.add_table(&mut scope, from, alias.as_ref(), span_of(from));
         out.roots.push(record);
         if matches!(kind, ast::CopyIntoSnowflakeKind::Location) {
@@ -1239,7 +1259,9 @@ impl Engine<'_> {
         let mut items = Vec::new();
         for item in transformations {
             match item {
-                StageLoadSelectItemKind::SelectItem(item) => self.select_items(std::slice::from_ref(item), &mut scope, &mut items),
+                StageLoadSelectItemKind::SelectItem(item) => {
+                    self.select_items(std::slice::from_ref(item), &mut scope, &mut items)
+                }
                 StageLoadSelectItemKind::StageLoadSelectItem(item) => {
                     let column = self.names.intern(&format!("${}", item.file_col_num));
                     let name = item.item_as.as_ref().map_or(column, |ident| self.names.intern(&ident.value));
@@ -1365,8 +1387,34 @@ fn has_bare_column(expr: &Expr) -> bool {
 fn is_quiet(word: &str) -> bool {
     matches!(
         word,
-        "GRANT" | "REVOKE" | "COMMIT" | "BEGIN" | "START" | "ROLLBACK" | "COMMENT" | "ANALYZE" | "VACUUM" | "SHOW" | "DESCRIBE" | "SET"
-            | "CREATE" | "ALTER" | "DROP" | "STATEMENT" | "PRINT" | "RAISE" | "THROW" | "OPEN" | "CLOSE" | "FETCH" | "PRAGMA" | "LOCK"
-            | "UNLOCK" | "KILL" | "DEALLOCATE" | "RESET" | "END"
+        "GRANT"
+            | "REVOKE"
+            | "COMMIT"
+            | "BEGIN"
+            | "START"
+            | "ROLLBACK"
+            | "COMMENT"
+            | "ANALYZE"
+            | "VACUUM"
+            | "SHOW"
+            | "DESCRIBE"
+            | "SET"
+            | "CREATE"
+            | "ALTER"
+            | "DROP"
+            | "STATEMENT"
+            | "PRINT"
+            | "RAISE"
+            | "THROW"
+            | "OPEN"
+            | "CLOSE"
+            | "FETCH"
+            | "PRAGMA"
+            | "LOCK"
+            | "UNLOCK"
+            | "KILL"
+            | "DEALLOCATE"
+            | "RESET"
+            | "END"
     )
 }
