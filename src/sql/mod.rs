@@ -6,6 +6,7 @@
 mod deep;
 mod dialect;
 mod lexer;
+mod mend;
 mod parse;
 mod spans;
 mod split;
