@@ -12,6 +12,7 @@ mod expr;
 mod from;
 mod functions;
 mod lexer;
+mod mend;
 mod names;
 mod parse;
 mod query;
