@@ -151,7 +151,7 @@ impl Reader<'_, '_> {
         }
         let verb = match routine.kind {
             RoutineKind::Procedure => "create procedure",
-            RoutineKind::Function => "create function",
+            RoutineKind::Function | RoutineKind::TableFunction => "create function",
         };
         let mut outcome = Outcome { verb, ..Outcome::default() };
         outcome.created.push(Created { relation, kind: AssetKind::Routine, temporary: false });
