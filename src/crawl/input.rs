@@ -97,6 +97,8 @@ pub(super) struct ReadSource {
     /// A hash of everything beside the files that decides what is read from them.
     pub(super) settings: String,
     pub(super) fingerprint: String,
+    /// Why it could not be read; then the reading is what is remembered.
+    pub(super) failure: Option<String>,
 }
 
 impl ReadSource {
@@ -109,7 +111,7 @@ impl ReadSource {
         // A value that cannot be written is never equal to another: the source counts as changed.
         let json = serde_json::to_vec(&what).unwrap_or_else(|error| error.to_string().into_bytes());
         let fingerprint = format!("{:032x}", xxh3_128(&json));
-        ReadSource { config, warehouse, reading, settings, fingerprint }
+        ReadSource { config, warehouse, reading, settings, fingerprint, failure: None }
     }
 
     /// Whether this reading says anything that the run `last` did not.
@@ -127,7 +129,7 @@ impl ReadSource {
             location: self.config.place(),
             commit: self.reading.commit.as_ref().map(|commit| commit.id.clone()),
             commit_time: self.reading.commit.as_ref().map(|commit| commit.time),
-            outcome: outcome.to_owned(),
+            outcome: self.failure.clone().unwrap_or_else(|| outcome.to_owned()),
             permalink: self.reading.permalink.clone(),
             fingerprint: self.fingerprint.clone(),
         }

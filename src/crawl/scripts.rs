@@ -51,6 +51,7 @@ impl Reader {
             dialect: document.dialect,
             max_bytes: usize::try_from(self.limits.max_file_bytes).unwrap_or(usize::MAX),
             max_depth: self.limits.max_depth as usize,
+            derivations: true,
         };
         if !document.templated {
             return Parsed { variants: vec![(Script::parse(text, &options), None)], diagnostics: Vec::new() };

@@ -15,6 +15,7 @@ use super::{
     lower::Results,
 };
 use crate::{
+    config::NameRules,
     model::{
         AssetKey, AssetKind, DeclaredColumn, DocumentRole, KnownRelation, KnownRoutine, RelationName,
     },
@@ -44,6 +45,11 @@ pub(super) struct World {
 }
 
 impl World {
+    /// Knows nothing but the rules for names.
+    pub(super) fn new(rules: NameRules) -> World {
+        World { universe: Universe::new(rules), ..World::default() }
+    }
+
     /// Makes a routine's text known; the first definition wins.
     pub(super) fn define_routine(&mut self, key: AssetKey, routine: &KnownRoutine) {
         let hash = hash_of(routine);

@@ -5,3 +5,5 @@
 mod cli;
 #[cfg(test)]
 mod licences;
+#[cfg(test)]
+mod crawl;
