@@ -1,1 +1,35 @@
-//! catalog
+//! The open catalog: every question, once, with plain answers for pages, JSON and the terminal.
+//!
+//! In: a data folder. Out: a [`View`] of one published run and typed answers that are sorted the
+//! same way every time. Never parses a repository, never renders HTML, never writes what a crawl
+//! writes.
+
+mod asset;
+mod column;
+mod crawl_control;
+mod error;
+mod explain;
+mod governance;
+mod home;
+mod lineage_graph;
+mod open;
+mod resolve;
+mod runs;
+mod search;
+mod trace;
+mod words;
+
+pub use asset::*;
+pub use column::*;
+pub use crawl_control::*;
+pub use error::*;
+pub use explain::*;
+pub use governance::*;
+pub use home::*;
+pub use lineage_graph::*;
+pub use open::*;
+pub use resolve::*;
+pub use runs::*;
+pub use search::*;
+pub use trace::*;
+pub use words::*;

@@ -10,6 +10,7 @@ mod diagnostic;
 mod dialect;
 mod document;
 mod edge;
+mod id;
 mod name;
 mod span;
 
@@ -20,5 +21,6 @@ pub use diagnostic::*;
 pub use dialect::*;
 pub use document::*;
 pub use edge::*;
+pub use id::*;
 pub use name::*;
 pub use span::*;

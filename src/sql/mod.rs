@@ -3,6 +3,12 @@
 //! Never fails (a partial result and diagnostics instead), never does IO, never sees tokio, sqlx or
 //! the file system. sqlparser's types never leave this module.
 
+mod deep;
+mod dialect;
+mod parse;
+mod spans;
+mod split;
+
 use std::sync::Arc;
 
 use crate::model::{Analysis, Dialect, KnownRelation, KnownRoutine, RelationName};

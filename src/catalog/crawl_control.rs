@@ -1,0 +1,56 @@
+//! What pages may see of, and ask from, the crawler that runs beside the server.
+
+use std::sync::{PoisonError, RwLock};
+
+use serde::Serialize;
+use tokio::sync::Notify;
+
+/// Where a crawl stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct CrawlProgress {
+    /// Whether a crawl is running.
+    pub running: bool,
+    /// What it does at the moment: `reading`, `analysing`, `writing`, …; "" before the first.
+    pub phase: String,
+    /// The source at hand, where one is.
+    pub source: String,
+    /// Steps of the phase done.
+    pub done: u64,
+    /// Steps of the phase in all; 0 where unknown.
+    pub total: u64,
+    /// When it started, seconds since 1970 UTC.
+    pub started: Option<i64>,
+    /// When the last one ended, seconds since 1970 UTC.
+    pub ended: Option<i64>,
+    /// Why the last one failed; `None` where it did not.
+    pub error: Option<String>,
+}
+
+/// Shared by the server's pages and the loop that crawls.
+#[derive(Debug, Default)]
+pub struct CrawlControl {
+    progress: RwLock<CrawlProgress>,
+    wanted: Notify,
+}
+
+impl CrawlControl {
+    /// Where the crawl stands now.
+    pub fn progress(&self) -> CrawlProgress {
+        self.progress.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks for a crawl; one that is asked for while another runs follows it, once.
+    pub fn request(&self) {
+        self.wanted.notify_one();
+    }
+
+    /// Waits until somebody asks for a crawl.
+    pub async fn requested(&self) {
+        self.wanted.notified().await;
+    }
+
+    /// Changes what pages see.
+    pub fn update(&self, change: impl FnOnce(&mut CrawlProgress)) {
+        change(&mut self.progress.write().unwrap_or_else(PoisonError::into_inner));
+    }
+}

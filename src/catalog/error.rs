@@ -1,0 +1,35 @@
+//! Why a question has no answer.
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// There is no such thing.
+    #[error("no `{name}` in {namespace}")]
+    NotFound {
+        /// Where it was looked for.
+        namespace: String,
+        /// What was looked for.
+        name: String,
+    },
+    /// The question itself is wrong.
+    #[error("{0}")]
+    BadQuestion(String),
+    /// The store, the index or a file could not be read.
+    #[error("{context}: {cause}")]
+    Broken {
+        /// What was being done.
+        context: &'static str,
+        /// What went wrong.
+        cause: String,
+    },
+}
+
+/// A question's answer.
+pub type Result<T> = std::result::Result<T, CatalogError>;
+
+impl CatalogError {
+    /// No `name` in `namespace`.
+    pub fn not_found(namespace: &str, name: &str) -> Self {
+        CatalogError::NotFound { namespace: namespace.to_owned(), name: name.to_owned() }
+    }
+}

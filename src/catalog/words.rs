@@ -1,0 +1,185 @@
+//! What several answers share: pointers at assets and columns, places in files, changes.
+
+use serde::Serialize;
+
+use crate::model::{AssetKind, AssetRole, Severity};
+
+/// A pointer at an asset, enough to show and to link it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct AssetRef {
+    /// The warehouse or tool: `bigquery`, `snowflake://account`, …
+    pub namespace: String,
+    /// The name as first declared; unique in its namespace, what [`super::View`]'s questions take.
+    pub name: String,
+    /// What it is.
+    pub kind: AssetKind,
+    /// The part it plays.
+    pub role: AssetRole,
+    /// Whether it should no longer be used.
+    pub deprecated: bool,
+}
+
+impl AssetRef {
+    /// The name split before its last part: (`project.dataset.`, `table`).
+    pub fn split_name(&self) -> (&str, &str) {
+        match self.name.rfind('.') {
+            Some(dot) => self.name.split_at(dot + 1),
+            None => ("", &self.name),
+        }
+    }
+}
+
+/// A pointer at a column.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct ColumnRef {
+    /// The asset that has it.
+    pub asset: AssetRef,
+    /// Its name with struct path (`items.sku`); `*` for a star that could not be expanded.
+    pub column: String,
+}
+
+/// A line of a file at a commit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Place {
+    /// The source's name in the configuration.
+    pub source: String,
+    /// The path inside the source.
+    pub path: String,
+    /// The 1-based line; 0 where the whole file is meant.
+    pub line: u32,
+    /// The commit that last touched the file; `None` without history.
+    pub commit: Option<String>,
+    /// The address of the line on the forge, if one is known.
+    pub permalink: Option<String>,
+}
+
+impl Place {
+    /// `path:line`, or the path alone where no line is known.
+    pub fn label(&self) -> String {
+        match self.line {
+            0 => self.path.clone(),
+            line => format!("{}:{line}", self.path),
+        }
+    }
+}
+
+/// The last change of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LastChange {
+    /// The full hexadecimal commit id.
+    pub commit: String,
+    /// Who made it.
+    pub author: String,
+    /// When, seconds since 1970 UTC.
+    pub time: i64,
+    /// The first line of the message; "" where it was not kept.
+    pub summary: String,
+}
+
+/// Somebody named as owner or reviewer, and how we know.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct NamedOwner {
+    /// A person's address or a team's name, as written.
+    pub name: String,
+    /// How we know, in a word or two: `metadata.yaml`, `CODEOWNERS`, `stated`.
+    pub origin: String,
+    /// Where it was read.
+    pub place: Option<Place>,
+}
+
+/// Somebody who changed the files behind an asset: who to ask, never an owner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WhoToAsk {
+    /// The author's name.
+    pub name: String,
+    /// The author's address.
+    pub email: String,
+    /// Commits that touched the asset's files.
+    pub commits: u32,
+    /// The newest of them, seconds since 1970 UTC.
+    pub last: i64,
+}
+
+/// That something should no longer be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Deprecation {
+    /// Why, in Markdown; "" where nothing is said.
+    pub note: String,
+    /// When it goes away (ISO date), if anybody said.
+    pub date: Option<String>,
+    /// What to use instead: a proposal harvested from the note.
+    pub replacement: Option<Replacement>,
+    /// How we know: `metadata.yaml`, `stated`.
+    pub origin: String,
+    /// Where it was read.
+    pub place: Option<Place>,
+}
+
+/// What to use instead of something deprecated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Replacement {
+    /// As written in the note.
+    pub text: String,
+    /// The asset that it names, where the catalog has exactly one.
+    pub asset: Option<AssetRef>,
+}
+
+/// A text that somebody wrote, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Described {
+    /// Markdown.
+    pub text: String,
+    /// How we know: `metadata.yaml`, `schema.yaml`, `stated`.
+    pub origin: String,
+    /// Where it was read.
+    pub place: Option<Place>,
+    /// The column it is inherited from along copying edges; `None` where it is the thing's own.
+    pub inherited_from: Option<ColumnRef>,
+}
+
+/// One diagnostic at its place.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct PlacedDiagnostic {
+    /// How much it matters.
+    pub severity: Severity,
+    /// The stable code: its page is reached by it.
+    pub code: String,
+    /// What is wrong here, in a sentence.
+    pub message: String,
+    /// Where.
+    pub place: Place,
+}
+
+/// Up or down the flow of data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Towards the sources.
+    #[default]
+    Upstream,
+    /// Towards the users.
+    Downstream,
+}
+
+/// A piece of SQL with a marked part.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Excerpt {
+    /// Whole lines of the text.
+    pub text: String,
+    /// The 1-based line in the file at which `text` starts.
+    pub first_line: u32,
+    /// The marked part: byte offsets in `text` (start, end).
+    pub marked: (usize, usize),
+}
+
+impl Excerpt {
+    /// The lines before, inside and after the marked part.
+    pub fn parts(&self) -> (&str, &str, &str) {
+        let (start, end) = self.marked;
+        (
+            self.text.get(..start).unwrap_or(""),
+            self.text.get(start..end).unwrap_or(&self.text),
+            self.text.get(end..).unwrap_or(""),
+        )
+    }
+}

@@ -1,0 +1,5 @@
+//! The integration tests, one module a capability. Each is declared `#[cfg(test)]`, so that
+//! clippy.toml's leave to unwrap in tests reaches their helper functions as well.
+
+#[cfg(test)]
+mod licences;
