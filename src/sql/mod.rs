@@ -5,9 +5,11 @@
 
 mod deep;
 mod dialect;
+mod lexer;
 mod parse;
 mod spans;
 mod split;
+mod tokens;
 
 use std::sync::Arc;
 

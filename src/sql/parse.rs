@@ -5,9 +5,21 @@
 //! expressions and queries. Never fails and never aborts: what cannot be read is [`Body::Failed`] or
 //! [`Body::TooLarge`].
 
-use sqlparser::ast::{Expr, Query, Statement};
+use sqlparser::{
+    ast::{Expr, Query, Statement},
+    keywords::Keyword,
+    parser::{Parser, ParserError},
+    tokenizer::TokenWithSpan,
+};
 
-use super::Options;
+use super::{
+    Options,
+    deep::with_deep_stack,
+    dialect,
+    lexer::{Kind, Token},
+    split::{self, Piece, PieceKind},
+    tokens,
+};
 use crate::model::{RelationName, Span};
 
 /// One statement, or one head of a block, with what was done to make it readable.
@@ -98,13 +110,192 @@ pub(crate) enum RoutineKind {
 
 /// Parses every statement of `text`.
 pub(crate) fn parse(text: &str, options: &Options) -> Vec<Parsed> {
-    super::split::split(text, options.dialect).iter().map(|piece| parse_piece(text, piece.span, options)).collect()
+    if text.len() > options.max_bytes {
+        let message = format!("the text has {} bytes, more than the {} that are read", text.len(), options.max_bytes);
+        let body = Body::TooLarge { message, reads: Vec::new(), writes: Vec::new() };
+        return vec![Parsed { span: Span::new(0, text.len()), body, mends: Vec::new(), conditional: false, height: 0 }];
+    }
+    let split = split::split(text, options.dialect);
+    let reader = Reader { text, tokens: &split.tokens, options, grammar: dialect::of(options.dialect), routines: 0 };
+    reader.read(&split.pieces)
 }
 
-fn parse_piece(text: &str, span: Span, options: &Options) -> Parsed {
-    let body = match super::dialect::statement(span.of(text), span.start as usize, options.dialect) {
-        Ok(statement) => Body::Statement(Box::new(statement)),
-        Err(message) => Body::Failed { message, at: span, reads: Vec::new(), writes: Vec::new() },
-    };
-    Parsed { span, body, mends: Vec::new(), conditional: false, height: 0 }
+/// Reads the pieces of one text.
+struct Reader<'t> {
+    text: &'t str,
+    tokens: &'t [Token],
+    options: &'t Options,
+    grammar: dialect::Grammar,
+    /// How many routines this text is the body of.
+    routines: usize,
+}
+
+impl Reader<'_> {
+    fn read(&self, pieces: &[Piece]) -> Vec<Parsed> {
+        let mut parsed = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            self.read_piece(piece, &mut parsed);
+        }
+        parsed
+    }
+
+    fn read_piece(&self, piece: &Piece, parsed: &mut Vec<Parsed>) {
+        let tokens = self.tokens.get(piece.tokens.0..piece.tokens.1).unwrap_or(&[]);
+        let span = piece.span(self.tokens);
+        let measure = measure(tokens);
+        let height = measure.height();
+        let mut push = |body, mends| parsed.push(Parsed { span, body, mends, conditional: piece.conditional, height });
+        match piece.kind {
+            PieceKind::Mark => {}
+            PieceKind::Client => push(Body::Nothing { verb: self.first_word(tokens) }, Vec::new()),
+            _ if measure.depth > self.options.max_depth || measure.chain > LONGEST_CHAIN => {
+                push(self.too_large(tokens, &measure), Vec::new());
+            }
+            PieceKind::Statement | PieceKind::Routine => {
+                let (body, mends) = with_deep_stack(height, || self.statement(tokens));
+                push(body, mends);
+            }
+            PieceKind::Condition | PieceKind::ForHead | PieceKind::Declaration => {}
+        }
+    }
+
+    fn statement(&self, tokens: &[Token]) -> (Body, Vec<(&'static str, Span)>) {
+        let converted = tokens::convert(self.text, tokens, self.options.dialect);
+        match self.run(converted) {
+            Ok(statement) => (Body::Statement(Box::new(statement)), Vec::new()),
+            Err(error) => (self.failed(tokens, &error), Vec::new()),
+        }
+    }
+
+    /// Parses one statement out of all of `tokens`.
+    fn run(&self, tokens: Vec<TokenWithSpan>) -> Result<Statement, ParserError> {
+        let mut parser = Parser::new(&self.grammar)
+            .with_recursion_limit(self.options.max_depth.saturating_mul(4).saturating_add(100))
+            .with_tokens_with_locations(tokens);
+        let statement = parser.parse_statement()?;
+        match parser.peek_token_ref() {
+            token if token.token == sqlparser::tokenizer::Token::EOF => Ok(statement),
+            token => parser.expected_ref("end of statement", token),
+        }
+    }
+
+    fn failed(&self, tokens: &[Token], error: &ParserError) -> Body {
+        let whole = error.to_string();
+        let whole = whole.strip_prefix("sql parser error: ").unwrap_or(&whole);
+        let (message, place) = whole.rsplit_once(" at Line: 1, Column: ").unwrap_or((whole, ""));
+        let end = tokens.last().map_or(0, |token| token.end as usize);
+        let start = place.parse::<usize>().map_or(end, |column| column.saturating_sub(1));
+        let at = tokens.iter().find(|token| token.start as usize >= start).map_or(Span::new(end, end), |token| token.span());
+        Body::Failed { message: message.to_owned(), at, reads: Vec::new(), writes: Vec::new() }
+    }
+
+    fn too_large(&self, _tokens: &[Token], measure: &Measure) -> Body {
+        let message = if measure.depth > self.options.max_depth {
+            format!("nested {} deep, more than the {} that are read", measure.depth, self.options.max_depth)
+        } else {
+            format!("a chain of {} operators, more than the {LONGEST_CHAIN} that are read", measure.chain)
+        };
+        Body::TooLarge { message, reads: Vec::new(), writes: Vec::new() }
+    }
+
+    fn first_word(&self, tokens: &[Token]) -> String {
+        tokens.first().map_or(String::new(), |token| token.of(self.text).to_ascii_lowercase())
+    }
+}
+
+/// The longest chain of operators, without a comma between, that is read.
+///
+/// Real text has a CASE of 2,000 branches with a few operators each; a tree of this height walks
+/// and drops within the stack that [`with_deep_stack`] grows.
+const LONGEST_CHAIN: usize = 40_000;
+
+/// How tall the tree of some tokens can be.
+struct Measure {
+    /// Open brackets and CASEs at the deepest place.
+    depth: usize,
+    /// Operators that can stand above one another at the worst place.
+    chain: usize,
+}
+
+impl Measure {
+    fn height(&self) -> usize {
+        self.depth.saturating_mul(4).saturating_add(self.chain)
+    }
+}
+
+/// Measures `tokens`: every operator may add a level to the tree until a comma at the same depth
+/// starts a sibling.
+fn measure(tokens: &[Token]) -> Measure {
+    let mut open: Vec<usize> = Vec::new();
+    let (mut here, mut outer, mut depth, mut chain) = (0usize, 0usize, 0usize, 0usize);
+    for token in tokens {
+        match token.kind {
+            Kind::LeftParen | Kind::Word(Keyword::CASE) => {
+                open.push(here);
+                outer += here;
+                here = 1;
+            }
+            Kind::RightParen | Kind::Word(Keyword::END) => {
+                if let Some(before) = open.pop() {
+                    outer -= before;
+                    here = before + 1;
+                }
+            }
+            Kind::Comma | Kind::Semicolon => here = 0,
+            Kind::Operator => here += 1,
+            Kind::Word(keyword) if adds_level(keyword) => here += 1,
+            _ => {}
+        }
+        depth = depth.max(open.len());
+        chain = chain.max(outer + here);
+    }
+    Measure { depth, chain }
+}
+
+/// Whether a keyword can put a node above what stands beside it.
+fn adds_level(keyword: Keyword) -> bool {
+    use Keyword as K;
+    matches!(
+        keyword,
+        K::AND
+            | K::OR
+            | K::XOR
+            | K::NOT
+            | K::IS
+            | K::NOTNULL
+            | K::IN
+            | K::LIKE
+            | K::ILIKE
+            | K::RLIKE
+            | K::REGEXP
+            | K::SIMILAR
+            | K::MATCH
+            | K::GLOB
+            | K::MEMBER
+            | K::BETWEEN
+            | K::OVERLAPS
+            | K::OPERATOR
+            | K::DIV
+            | K::COLLATE
+            | K::AT
+            | K::ESCAPE
+            | K::INTERVAL
+            | K::PRIOR
+            | K::UNION
+            | K::EXCEPT
+            | K::MINUS
+            | K::INTERSECT
+            | K::JOIN
+            | K::EXPLAIN
+            | K::DESCRIBE
+            | K::DESC
+    )
+}
+
+impl Drop for Parsed {
+    /// Drops a tall tree where there is stack for it.
+    fn drop(&mut self) {
+        let body = std::mem::replace(&mut self.body, Body::Nothing { verb: String::new() });
+        with_deep_stack(self.height, || drop(body));
+    }
 }

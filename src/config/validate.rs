@@ -1,0 +1,84 @@
+//! Whether values fit together.
+
+use std::collections::BTreeSet;
+
+use globset::Glob;
+
+use super::{Config, ConfigError, NameRule, Pattern, SourceConfig};
+
+/// Checks what types alone cannot say.
+pub(super) fn check_config(config: &Config) -> Result<(), ConfigError> {
+    let mut warehouses = BTreeSet::new();
+    for warehouse in &config.warehouses {
+        if !warehouses.insert(warehouse.name.as_str()) {
+            return refuse(format!("two [[warehouse]] are called `{}`", warehouse.name));
+        }
+    }
+    let mut names = BTreeSet::new();
+    for source in &config.sources {
+        if !names.insert(source.name.as_str()) {
+            return refuse(format!("two [[source]] are called `{}`", source.name));
+        }
+        check_source(source, &warehouses)?;
+    }
+    for rule in &config.names {
+        check_rule(rule, &warehouses)?;
+    }
+    match &config.base_url {
+        Some(url) if !url.starts_with("http://") && !url.starts_with("https://") => {
+            refuse(format!("`base_url` must start with http:// or https://, not `{url}`"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_source(source: &SourceConfig, warehouses: &BTreeSet<&str>) -> Result<(), ConfigError> {
+    let name = &source.name;
+    if name.is_empty() || name.contains(['/', '\\', '\0']) {
+        return refuse(format!("`{name}` cannot be the name of a [[source]]: it is empty or holds a slash"));
+    }
+    match (&source.path, &source.url) {
+        (Some(_), Some(_)) => return refuse(format!("source `{name}` has both a `path` and a `url`")),
+        (None, None) => return refuse(format!("source `{name}` has neither a `path` nor a `url`")),
+        _ => {}
+    }
+    if let Some(warehouse) = &source.warehouse
+        && !warehouses.contains(warehouse.as_str())
+    {
+        return refuse(format!("source `{name}` speaks of the warehouse `{warehouse}`, but no [[warehouse]] is called so"));
+    }
+    for glob in source.include.iter().chain(&source.exclude).chain(&source.bots) {
+        Glob::new(glob).map_err(|error| ConfigError::Inconsistent(format!("source `{name}`: {error}")))?;
+    }
+    for target in &source.target {
+        let pattern =
+            Pattern::of_paths(target).map_err(|error| ConfigError::Inconsistent(format!("source `{name}`: {error}")))?;
+        if pattern.words().iter().all(|word| word == "_") {
+            return refuse(format!("source `{name}`: the target pattern `{target}` captures nothing like `{{table}}`"));
+        }
+    }
+    Ok(())
+}
+
+fn check_rule(rule: &NameRule, warehouses: &BTreeSet<&str>) -> Result<(), ConfigError> {
+    let pattern = Pattern::of_names(&rule.pattern).map_err(|error| ConfigError::Inconsistent(error.to_string()))?;
+    if rule.replacement.is_none() && rule.environment.is_none() && !rule.ignore {
+        return refuse(format!("the [[names]] rule `{}` has no replacement, environment or ignore", rule.pattern));
+    }
+    if let Some(warehouse) = &rule.warehouse
+        && !warehouses.contains(warehouse.as_str())
+    {
+        return refuse(format!("the [[names]] rule `{}` is for `{warehouse}`, but no [[warehouse]] is called so", rule.pattern));
+    }
+    let replacement = rule.replacement.as_deref().unwrap_or("");
+    for word in replacement.split('{').skip(1).filter_map(|part| part.split_once('}')).map(|(word, _)| word) {
+        if !pattern.words().iter().any(|known| known == word) {
+            return refuse(format!("the [[names]] rule `{}` does not capture `{{{word}}}`", rule.pattern));
+        }
+    }
+    Ok(())
+}
+
+fn refuse(message: String) -> Result<(), ConfigError> {
+    Err(ConfigError::Inconsistent(message))
+}
