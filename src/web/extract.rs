@@ -10,7 +10,7 @@ use axum::{
 };
 
 use super::{Site, error::PageError};
-use crate::catalog::{CrawlProgress, View};
+use crate::catalog::{CrawlStatus, View};
 
 /// One request for a page.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ pub(crate) struct Chrome {
     /// The published run; 0 before the first.
     pub(crate) run: u64,
     /// Where the crawl stands.
-    pub(crate) progress: CrawlProgress,
+    pub(crate) progress: CrawlStatus,
     /// Seconds since 1970 UTC.
     pub(crate) now: i64,
 }
@@ -97,7 +97,7 @@ impl Visit {
             address: uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
             search: String::new(),
             run: view.run(),
-            progress: site.crawl.progress(),
+            progress: site.crawl.status(),
             now: jiff::Timestamp::now().as_second(),
         };
         Visit { view, query, target: text("hx-target").filter(|_| is_fragment).map(str::to_owned), chrome }
@@ -124,17 +124,22 @@ impl Query {
 
     fn parse(text: &str) -> Query {
         let pairs = text.split('&').filter(|pair| !pair.is_empty()).take(Self::MOST);
-        Query(pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(key, value)| (decode(key), decode(value))).collect())
+        Query(
+            pairs
+                .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+                .map(|(key, value)| (decode(key), decode(value)))
+                .collect(),
+        )
     }
 
     /// The first value of `key`.
     pub(super) fn get(&self, key: &str) -> Option<&str> {
-        self.all(key).next()
+        self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 
     /// The first value of `key` that is not empty.
     pub(super) fn filled(&self, key: &str) -> Option<&str> {
-        self.all(key).find(|value| !value.is_empty())
+        self.0.iter().find(|(name, value)| name == key && !value.is_empty()).map(|(_, value)| value.as_str())
     }
 
     /// Every value of `key`.

@@ -2,9 +2,13 @@
 
 use askama::Values;
 
-use super::{icons, markdown, markup::{Markup, push_escaped}, urls};
-use crate::catalog::{AssetRef, ColumnRef, Place};
-use crate::model::{AssetKind, Severity};
+use super::{
+    icons,
+    markup::{Markup, push_escaped},
+    prose, sql_text, urls,
+};
+use crate::catalog::{AssetRef, ColumnRef, Excerpt, Hit, ImpactSeverity, Neighbour, Place, Suggestion};
+use crate::model::{AssetKind, ColumnEdgeKind, Severity};
 
 type Printed<T> = askama::Result<T>;
 
@@ -212,13 +216,13 @@ pub(crate) fn short_commit<W: Words>(commit: W, _: &dyn Values) -> Printed<Strin
 /// Markdown as sanitised HTML.
 #[askama::filter_fn]
 pub(crate) fn markdown<W: Words>(text: W, _: &dyn Values) -> Printed<Markup> {
-    Ok(markdown::render(text.words()))
+    Ok(prose::render(text.words()))
 }
 
 /// The first line of a Markdown text, without marks.
 #[askama::filter_fn]
 pub(crate) fn first_line<W: Words>(text: W, _: &dyn Values) -> Printed<String> {
-    Ok(markdown::first_line(text.words()))
+    Ok(prose::first_line(text.words()))
 }
 
 /// `text` with its middle left out where it is longer than `most` characters.
@@ -259,6 +263,176 @@ pub(crate) fn tone(severity: &Severity, _: &dyn Values) -> Printed<&'static str>
 #[askama::filter_fn]
 pub(crate) fn marked<W: Words>(text: W, _: &dyn Values, marks: &[(usize, usize)]) -> Printed<Markup> {
     Ok(with_marks(text.words(), marks))
+}
+
+/// SQL in colours.
+#[askama::filter_fn]
+pub(crate) fn sql<W: Words>(text: W, _: &dyn Values) -> Printed<Markup> {
+    Ok(sql_text::coloured(text.words()))
+}
+
+/// A piece of SQL in colours with its marked part.
+#[askama::filter_fn]
+pub(crate) fn excerpt(excerpt: &Excerpt, _: &dyn Values) -> Printed<Markup> {
+    Ok(sql_text::excerpt(excerpt))
+}
+
+/// The icon of a severity.
+#[askama::filter_fn]
+pub(crate) fn severity_icon(severity: &Severity, _: &dyn Values) -> Printed<Markup> {
+    Ok(icons::icon(match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Info => "info",
+    }))
+}
+
+/// How bad a change would be, in words.
+#[askama::filter_fn]
+pub(crate) fn severity_word(severity: &ImpactSeverity, _: &dyn Values) -> Printed<&'static str> {
+    Ok(match severity {
+        ImpactSeverity::Seen => "people see it",
+        ImpactSeverity::Breaks => "breaks",
+        ImpactSeverity::Changes => "values change",
+    })
+}
+
+/// What an edge does, in a word.
+#[askama::filter_fn]
+pub(crate) fn edge_word(kind: &ColumnEdgeKind, _: &dyn Values) -> Printed<&'static str> {
+    Ok(kind_in_a_word(kind.word()))
+}
+
+/// A dot in the colour of an edge's kind, with the word for those who do not see it.
+#[askama::filter_fn]
+pub(crate) fn edge_mark(kind: &ColumnEdgeKind, _: &dyn Values) -> Printed<Markup> {
+    let word = kind_in_a_word(kind.word());
+    Ok(Markup::trusted(format!(
+        "<span class=\"dot {}\" title=\"{word}\"><span class=\"sr\">{word}</span></span>",
+        kind_class([kind.word()])
+    )))
+}
+
+/// What a row edge does, in a word.
+#[askama::filter_fn]
+pub(crate) fn row_word<W: Words>(kind: W, _: &dyn Values) -> Printed<&'static str> {
+    Ok(kind_in_a_word(kind.words()))
+}
+
+/// What edges of several kinds do, in words.
+#[askama::filter_fn]
+pub(crate) fn kind_words(kinds: &[String], _: &dyn Values) -> Printed<String> {
+    Ok(kinds_in_words(kinds))
+}
+
+/// How an asset is connected to the next one.
+#[askama::filter_fn]
+pub(crate) fn how(near: &Neighbour, _: &dyn Values) -> Printed<String> {
+    let words = kinds_in_words(&near.kinds);
+    Ok(match (near.columns, words.is_empty()) {
+        (0, true) => "as a whole".to_owned(),
+        (0, false) => words,
+        (columns, _) => format!("{} · {words}", counted(columns, "column")),
+    })
+}
+
+/// The end of an edge: a column of an asset, or the asset.
+#[askama::filter_fn]
+pub(crate) fn link_end(asset: &AssetRef, _: &dyn Values, column: &Option<String>) -> Printed<Markup> {
+    Ok(linked(asset, column.as_deref()))
+}
+
+/// The address of a hit.
+#[askama::filter_fn]
+pub(crate) fn hit_url(hit: &Hit, _: &dyn Values) -> Printed<String> {
+    Ok(address(&hit.asset, hit.column.as_deref()))
+}
+
+/// The name of a hit with what matched marked.
+#[askama::filter_fn]
+pub(crate) fn hit_name(hit: &Hit, _: &dyn Values) -> Printed<Markup> {
+    Ok(marked_name(&hit.asset, hit.column.as_deref(), &hit.name_marks))
+}
+
+/// The address of a suggestion.
+#[askama::filter_fn]
+pub(crate) fn suggestion_url(it: &Suggestion, _: &dyn Values) -> Printed<String> {
+    Ok(address(&it.asset, it.column.as_deref()))
+}
+
+/// The name of a suggestion with what matched marked.
+#[askama::filter_fn]
+pub(crate) fn suggestion_name(it: &Suggestion, _: &dyn Values) -> Printed<Markup> {
+    Ok(marked_name(&it.asset, it.column.as_deref(), &it.marks))
+}
+
+/// `copied`, `aggregated`, `filters rows`, … for a kind's word.
+pub(super) fn kind_in_a_word(kind: &str) -> &'static str {
+    match kind {
+        "IDENTITY" => "copied",
+        "TRANSFORMATION" => "transformed",
+        "AGGREGATION" => "aggregated",
+        "CONDITIONAL" => "decides the value",
+        "WINDOW" => "orders a window",
+        "FILTER" => "filters rows",
+        "JOIN" => "joins",
+        "GROUP_BY" => "groups",
+        "SORT" => "sorts",
+        _ => "reads",
+    }
+}
+
+/// Several kinds in words; "" for none.
+pub(super) fn kinds_in_words(kinds: &[String]) -> String {
+    let words: Vec<&str> = kinds.iter().map(|kind| kind_in_a_word(kind)).collect();
+    words.join(", ")
+}
+
+/// The class that colours edges of `kinds`: the strongest decides.
+pub(super) fn kind_class<'a>(kinds: impl IntoIterator<Item = &'a str>) -> &'static str {
+    let rank = |kind: &str| match kind {
+        "AGGREGATION" => 3,
+        "TRANSFORMATION" => 2,
+        "IDENTITY" => 1,
+        _ => 0,
+    };
+    match kinds.into_iter().map(rank).max() {
+        Some(3) => "aggregated",
+        Some(2) => "transformed",
+        Some(1) => "copied",
+        Some(_) => "indirect",
+        None => "asset",
+    }
+}
+
+fn address(asset: &AssetRef, column: Option<&str>) -> String {
+    match column {
+        Some(column) => urls::column(asset, column),
+        None => urls::asset(asset),
+    }
+}
+
+/// An asset's name with its path pale, or a column's name; `marks` are byte ranges of what is shown.
+fn marked_name(asset: &AssetRef, column: Option<&str>, marks: &[(usize, usize)]) -> Markup {
+    if let Some(column) = column {
+        let mut html = with_marks(column, marks).to_string();
+        html.push_str(" <span class=\"path\">");
+        push_escaped(&mut html, asset.split_name().1);
+        html.push_str("</span>");
+        return Markup::trusted(html);
+    }
+    let (path, last) = asset.split_name();
+    let (mut before, mut behind) = (Vec::new(), Vec::new());
+    for &(start, end) in marks {
+        if start < path.len() {
+            before.push((start, end.min(path.len())));
+        }
+        if end > path.len() {
+            behind.push((start.max(path.len()) - path.len(), end - path.len()));
+        }
+    }
+    let (path, last) = (with_marks(path, &before), with_marks(last, &behind));
+    Markup::trusted(format!("<span class=\"nm\"><i class=\"path\">{path}</i><b>{last}</b></span>"))
 }
 
 /// `text` with the bytes of `marks` in `<mark>`.
@@ -302,6 +476,11 @@ pub(super) fn middle(text: &str, most: usize) -> String {
     let start: String = text.chars().take(head).collect();
     let end: String = text.chars().skip(length - tail).collect();
     format!("{start}…{end}")
+}
+
+/// A link to an asset, as [`link`] prints it.
+pub(super) fn connected(asset: &AssetRef) -> Markup {
+    linked(asset, None)
 }
 
 fn linked(asset: &AssetRef, column: Option<&str>) -> Markup {

@@ -1,5 +1,6 @@
 //! What every answer carries: the content security policy, its kin, entity tags, compression.
 
+use super::error::PageError;
 use axum::{
     Router,
     body::{Body, HttpBody, to_bytes},
@@ -81,4 +82,19 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
     }
+}
+
+/// Refuses a form that another site sent.
+///
+/// # Errors
+/// [`PageError::Forbidden`] where the browser says that it comes from elsewhere.
+pub(super) fn check_same_origin(headers: &HeaderMap) -> Result<(), PageError> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let same = match (text("sec-fetch-site"), text("origin"), text("host")) {
+        (Some(site), _, _) => matches!(site, "same-origin" | "none"),
+        (None, Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, from)| from == host),
+        (None, Some(_), None) => false,
+        (None, None, _) => true,
+    };
+    if same { Ok(()) } else { Err(PageError::Forbidden) }
 }

@@ -11,9 +11,9 @@ mod extract;
 mod filters;
 mod headers;
 mod icons;
-mod markdown;
 mod markup;
 mod pages;
+mod prose;
 mod routes;
 mod sql_text;
 mod statics;
@@ -37,13 +37,17 @@ pub struct Site {
 
 /// Every address, ready to be served or tested.
 pub fn router(site: Site) -> Router {
-    headers::dress(routes::table()).with_state(site)
+    headers::dress(routes::table(&site)).with_state(site)
 }
 
 /// Serves `site` on `listener` until `shutdown` resolves; requests that are under way are finished.
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn serve(listener: TcpListener, site: Site, shutdown: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    site: Site,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
     axum::serve(listener, router(site)).with_graceful_shutdown(shutdown).await
 }

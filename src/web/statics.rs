@@ -37,6 +37,11 @@ pub(super) fn url(name: &str) -> &'static str {
     BY_NAME.get(name).map_or("/static/missing", |file| file.url.as_str())
 }
 
+/// The text of the static file `name`.
+pub(super) fn text(name: &str) -> &'static str {
+    BY_NAME.get(name).and_then(|file| std::str::from_utf8(&file.body).ok()).unwrap_or("")
+}
+
 /// Serves one static file; only the address with the right checksum may be kept for ever.
 pub(super) async fn show_static(Path((sum, name)): Path<(String, String)>) -> Response {
     let Some(file) = BY_NAME.get(&name) else {
