@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 /// Where a crawl stands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct CrawlProgress {
+pub struct CrawlStatus {
     /// Whether a crawl is running.
     pub running: bool,
     /// What it does at the moment: `reading`, `analysing`, `writing`, …; "" before the first.
@@ -29,14 +29,14 @@ pub struct CrawlProgress {
 /// Shared by the server's pages and the loop that crawls.
 #[derive(Debug, Default)]
 pub struct CrawlControl {
-    progress: RwLock<CrawlProgress>,
+    status: RwLock<CrawlStatus>,
     wanted: Notify,
 }
 
 impl CrawlControl {
     /// Where the crawl stands now.
-    pub fn progress(&self) -> CrawlProgress {
-        self.progress.read().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn status(&self) -> CrawlStatus {
+        self.status.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Asks for a crawl; one that is asked for while another runs follows it, once.
@@ -50,7 +50,7 @@ impl CrawlControl {
     }
 
     /// Changes what pages see.
-    pub fn update(&self, change: impl FnOnce(&mut CrawlProgress)) {
-        change(&mut self.progress.write().unwrap_or_else(PoisonError::into_inner));
+    pub fn update(&self, change: impl FnOnce(&mut CrawlStatus)) {
+        change(&mut self.status.write().unwrap_or_else(PoisonError::into_inner));
     }
 }

@@ -5,17 +5,23 @@
 //! writes.
 
 mod asset;
+mod asset_columns;
 mod column;
 mod crawl_control;
 mod error;
 mod explain;
+mod facts;
 mod governance;
 mod home;
+mod indexing;
 mod lineage_graph;
+mod metrics;
+mod names;
 mod open;
 mod resolve;
 mod runs;
 mod search;
+mod text_lineage;
 mod trace;
 mod words;
 
@@ -26,10 +32,13 @@ pub use error::*;
 pub use explain::*;
 pub use governance::*;
 pub use home::*;
+pub use indexing::{index_folder, rebuild_index, search_document, update_index};
 pub use lineage_graph::*;
+pub use metrics::*;
 pub use open::*;
 pub use resolve::*;
 pub use runs::*;
 pub use search::*;
+pub use text_lineage::*;
 pub use trace::*;
 pub use words::*;

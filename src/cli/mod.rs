@@ -1,1 +1,73 @@
-//! cli
+//! The command line: the answers of `catalog` in a terminal, a file per command.
+//!
+//! Exit codes: 0 done, 1 nothing found (or findings, where a command checks), 2 wrong usage or
+//! failure. Data goes to stdout, everything else to stderr.
+
+mod lineage;
+mod paint;
+mod start;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+pub use start::run;
+
+/// Wellspring's command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "wellspring",
+    version,
+    about = "A self-hosted column-lineage and metadata catalog for the SQL you already have",
+    after_help = EXIT_CODES,
+    max_term_width = 100,
+    propagate_version = true
+)]
+struct CommandLine {
+    #[command(flatten)]
+    everywhere: Everywhere,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Clone, Debug, Default, Args)]
+struct Everywhere {
+    /// How log lines on stderr look
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORM", help_heading = "Everywhere")]
+    log: start::LogForm,
+    /// Say more on stderr; twice for everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Everywhere")]
+    verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Lineage(lineage::Lineage),
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done · 1 nothing found, or findings · 2 wrong usage or failure";
+
+/// How a command ended, where it did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// Done.
+    Done,
+    /// Nothing was found, or a check has findings.
+    Nothing,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> ExitCode {
+        match outcome {
+            Outcome::Done => ExitCode::SUCCESS,
+            Outcome::Nothing => ExitCode::from(1),
+        }
+    }
+}
+
+fn run_command(line: CommandLine) -> anyhow::Result<Outcome> {
+    match line.command {
+        Command::Lineage(command) => command.run(),
+    }
+}

@@ -2,4 +2,6 @@
 //! clippy.toml's leave to unwrap in tests reaches their helper functions as well.
 
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod licences;
