@@ -126,7 +126,7 @@ struct Context<'a> {
     settings: String,
     defaults: (Option<String>, Option<String>),
     /// YAML files that schemas included, so that each is read once.
-    included: Mutex<HashMap<String, Option<(Arc<Node>, String)>>>,
+    included: Mutex<HashMap<String, Option<Included>>>,
 }
 
 impl<'a> Context<'a> {
@@ -241,6 +241,9 @@ impl<'a> Context<'a> {
     }
 }
 
+/// A YAML file that schemas include, and its blob id.
+type Included = (Arc<Node>, String);
+
 /// Opens the YAML files that a schema includes.
 struct FileLibrary<'a> {
     context: &'a Context<'a>,
@@ -248,7 +251,7 @@ struct FileLibrary<'a> {
 }
 
 impl FileLibrary<'_> {
-    fn read(&self, path: &str) -> Option<(Arc<Node>, String)> {
+    fn read(&self, path: &str) -> Option<Included> {
         let included = || self.context.included.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = included().get(path) {
             return found.clone();

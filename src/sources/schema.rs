@@ -185,13 +185,10 @@ impl Resolver<'_> {
 
     fn include_fields(&self, node: &Node) -> Option<Vec<Field>> {
         let names = node.get("field_names").map(list_words);
-        let fields = match self.load(node) {
-            Some(fields) => Some(match text_of(node, "parent_field") {
-                Some(parent) => find_path(&fields, parent).map(|field| field.fields.to_vec()).unwrap_or_default(),
-                None => fields.to_vec(),
-            }),
-            None => None,
-        };
+        let fields = self.load(node).and_then(|fields| match text_of(node, "parent_field") {
+            Some(parent) => find_path(&fields, parent).map(|field| field.fields.to_vec()),
+            None => Some(fields.to_vec()),
+        });
         let mut fields = match (fields, &names) {
             (Some(fields), None) => fields,
             (found, Some(names)) => {
