@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::Span;
+use crate::model::{Dialect, Span};
 
 /// What a coloured part of a SQL text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -31,7 +31,7 @@ pub struct SqlPart {
     pub tone: SqlTone,
 }
 
-/// The coloured parts of `text`, in order, in the dialect of that name; what is not among them is plain.
-pub fn highlight_sql(_text: &str, _dialect: &str) -> Vec<SqlPart> {
+/// The coloured parts of `text`, in order, in order of their places; what is not among them is plain.
+pub fn highlight_sql(_text: &str, _dialect: Dialect) -> Vec<SqlPart> {
     Vec::new()
 }

@@ -96,7 +96,7 @@ impl Visit {
             theme: theme_of(headers),
             address: uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
             search: String::new(),
-            run: view.run(),
+            run: u64::from(view.run()),
             progress: site.crawl.status(),
             now: jiff::Timestamp::now().as_second(),
         };

@@ -2,11 +2,12 @@
 
 use super::markup::{Markup, push_escaped};
 use crate::catalog::{Excerpt, SqlPart, SqlTone, highlight_sql};
+use crate::model::Dialect;
 
 /// `text` in colours.
 pub(super) fn coloured(text: &str) -> Markup {
     let mut html = String::with_capacity(text.len() * 2);
-    push_coloured(&mut html, text, 0, text.len(), &parts_of(text, ""));
+    push_coloured(&mut html, text, 0, text.len(), &parts_of(text, Dialect::Generic));
     Markup::trusted(html)
 }
 
@@ -14,7 +15,7 @@ pub(super) fn coloured(text: &str) -> Markup {
 pub(super) fn excerpt(excerpt: &Excerpt) -> Markup {
     let text = excerpt.text.trim_end();
     let indent = common_indent(text);
-    let parts = parts_of(text, "");
+    let parts = parts_of(text, Dialect::Generic);
     let (start, end) = (excerpt.marked.0.min(text.len()), excerpt.marked.1.min(text.len()));
     let mut html = String::with_capacity(text.len() * 2);
     let mut at = 0;
@@ -33,7 +34,7 @@ pub(super) fn excerpt(excerpt: &Excerpt) -> Markup {
 }
 
 /// The lines of `text` in colours, at most `most` of them.
-pub(super) fn lines(text: &str, dialect: &str, most: usize) -> Vec<Markup> {
+pub(super) fn lines(text: &str, dialect: Dialect, most: usize) -> Vec<Markup> {
     let parts = parts_of(text, dialect);
     let mut lines = Vec::new();
     let mut first = 0;
@@ -81,7 +82,7 @@ fn push_coloured(html: &mut String, text: &str, start: usize, end: usize, parts:
     push_escaped(html, text.get(at..end).unwrap_or(""));
 }
 
-fn parts_of(text: &str, dialect: &str) -> Vec<SqlPart> {
+fn parts_of(text: &str, dialect: Dialect) -> Vec<SqlPart> {
     highlight_sql(text, dialect)
 }
 
@@ -142,7 +143,7 @@ mod tests {
 
     #[test]
     fn lines_keep_a_comment_that_runs_over_several() {
-        let lines = lines("/* a\nb */ select\n", "", 10);
+        let lines = lines("/* a\nb */ select\n", Dialect::Generic, 10);
         assert_eq!(lines.iter().map(plain).collect::<Vec<_>>(), ["/* a", "b */ select"]);
     }
 }

@@ -6,7 +6,7 @@ use axum::{extract::Path, response::Response};
 use super::asset::AssetHead;
 use crate::{
     catalog::{AssetDocument, PlacedDiagnostic},
-    model::{AssetRole, Severity},
+    model::{AssetRole, Dialect, Severity},
     web::{
         error::PageError,
         extract::{Chrome, Visit},
@@ -59,7 +59,7 @@ impl<'a> SourceText<'a> {
             .iter()
             .filter(|one| one.place.path == path && one.place.source == document.place.source)
             .collect();
-        let coloured = sql_text::lines(&document.text, &document.dialect, most);
+        let coloured = sql_text::lines(&document.text, dialect_of(&head.answer.asset.namespace), most);
         let lines: Vec<Line<'a>> = coloured
             .into_iter()
             .enumerate()
@@ -92,4 +92,9 @@ pub(crate) async fn show_sql(Path((namespace, name)): Path<(String, String)>, vi
     }
     let left_out = head.answer.documents.len().saturating_sub(sources.len());
     visit.answer(&SqlPage { chrome: visit.chrome.clone(), sources, left_out, head: &head })
+}
+
+/// The dialect that a warehouse called after its product speaks.
+fn dialect_of(namespace: &str) -> Dialect {
+    namespace.split(':').next().and_then(|product| product.parse().ok()).unwrap_or_default()
 }
