@@ -195,8 +195,8 @@ fn place_layers(view: &GraphView, ranked: &[usize], sizes: &[(f32, f32)], option
     let mut crowds = vec![0u32; count];
     for edge in &view.edges {
         if let (Some(from), Some(to)) = (ranked.get(edge.from), ranked.get(edge.to)) {
-            for layer in *from.min(to)..*from.max(to) {
-                crowds[layer] += 1;
+            for crowd in &mut crowds[*from.min(to)..*from.max(to)] {
+                *crowd += 1;
             }
         }
     }

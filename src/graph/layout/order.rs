@@ -80,12 +80,12 @@ impl Layers {
     }
 
     /// Pieces that reach an item from the left.
-    pub(super) fn from_left(&self, item: usize) -> impl Iterator<Item = &Piece> {
+    pub(super) fn pieces_left_of(&self, item: usize) -> impl Iterator<Item = &Piece> {
         self.left_pieces[item].iter().filter_map(|at| self.pieces.get(*at))
     }
 
     /// Pieces that leave an item to the right.
-    pub(super) fn to_right(&self, item: usize) -> impl Iterator<Item = &Piece> {
+    pub(super) fn pieces_right_of(&self, item: usize) -> impl Iterator<Item = &Piece> {
         self.right_pieces[item].iter().filter_map(|at| self.pieces.get(*at))
     }
 
@@ -138,11 +138,11 @@ impl Layers {
         };
         let (mut sum, mut count) = (0.0, 0.0);
         if rightward {
-            for piece in self.from_left(item) {
+            for piece in self.pieces_left_of(item) {
                 (sum, count) = (sum + end(piece.left), count + 1.0);
             }
         } else {
-            for piece in self.to_right(item) {
+            for piece in self.pieces_right_of(item) {
                 (sum, count) = (sum + end(piece.right), count + 1.0);
             }
         }

@@ -95,12 +95,12 @@ fn wanted_top(layers: &Layers, item: usize, sides: Sides, tops: &[f32]) -> (f32,
         weight += strength;
     };
     if sides != Sides::Right {
-        for piece in layers.from_left(item) {
+        for piece in layers.pieces_left_of(item) {
             pull(piece.left.0, piece.left.1, piece.right.1);
         }
     }
     if sides != Sides::Left {
-        for piece in layers.to_right(item) {
+        for piece in layers.pieces_right_of(item) {
             pull(piece.right.0, piece.right.1, piece.left.1);
         }
     }
