@@ -3,7 +3,7 @@
 //!
 //! Reads every file of `src/` with a small tokenizer, so that comments and strings never count.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Room → rooms that it may name. The same table stands in ARCHITECTURE.md.
@@ -82,6 +82,14 @@ fn every_room_stands_in_the_table_and_every_row_has_a_room() {
     rooms.remove("lib");
     let table: BTreeSet<String> = IMPORTS.iter().map(|(room, _)| (*room).to_owned()).collect();
     assert_eq!(rooms, table);
+}
+
+#[test]
+fn the_page_shows_the_table_that_is_checked() {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).unwrap_or_default();
+    let listed: BTreeMap<String, BTreeSet<String>> = table_of_page(&page);
+    let checked = IMPORTS.iter().map(|(room, may)| ((*room).to_owned(), may.iter().map(|name| (*name).to_owned()).collect()));
+    assert_eq!(listed, checked.collect::<BTreeMap<String, BTreeSet<String>>>());
 }
 
 mod self_test {
@@ -180,6 +188,15 @@ mod self_test {
         assert_eq!(found("web/mod.rs", "fn f() { print(\"select an asset from the list\") }"), 0);
         assert_eq!(found("web/mod.rs", "fn f() { lineage(\"select a from orders\") }"), 0);
         assert_eq!(found("web/mod.rs", "#[cfg(test)] mod tests { fn f() { \"select key from asset\" } }"), 0);
+    }
+
+    #[test]
+    fn the_table_is_read_from_a_page() {
+        let page = "| room | what | may name |\n|---|---|---|\n| `model` | words | – |\n| `web` | x | catalog, model |\n";
+        let table = table_of_page(page);
+        assert_eq!(table.len(), 2);
+        assert!(table["model"].is_empty());
+        assert_eq!(table["web"], BTreeSet::from(["catalog".to_owned(), "model".to_owned()]));
     }
 
     #[test]
@@ -492,6 +509,20 @@ fn violations_of_the_tree(check: impl Fn(&SourceFile) -> Vec<String>) -> Vec<Str
 
 fn assert_none(violations: Vec<String>) {
     assert!(violations.is_empty(), "\n{}\n", violations.join("\n"));
+}
+
+/// The rows of the table headed `room | … | may name`.
+fn table_of_page(page: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let cells = |line: &str| -> Vec<String> { line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect() };
+    let rows = page.lines().skip_while(|line| !(line.starts_with("| room ") && line.ends_with(" may name |"))).skip(2);
+    rows.take_while(|line| line.starts_with('|'))
+        .map(cells)
+        .map(|row| {
+            let room = row.first().map(|cell| cell.trim_matches('`').to_owned()).unwrap_or_default();
+            let names = row.last().into_iter().flat_map(|cell| cell.split(", ")).filter(|name| *name != "–");
+            (room, names.map(str::to_owned).collect())
+        })
+        .collect()
 }
 
 fn tables_of_migrations() -> BTreeSet<String> {

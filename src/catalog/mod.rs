@@ -5,13 +5,19 @@
 //! writes.
 
 mod asset;
+mod asset_columns;
 mod column;
 mod crawl_control;
 mod error;
 mod explain;
+mod facts;
 mod governance;
+mod highlight;
 mod home;
+mod indexing;
 mod lineage_graph;
+mod metrics;
+mod names;
 mod open;
 mod resolve;
 mod runs;
@@ -26,8 +32,11 @@ pub use crawl_control::*;
 pub use error::*;
 pub use explain::*;
 pub use governance::*;
+pub use highlight::*;
 pub use home::*;
+pub use indexing::{index_folder, rebuild_index, search_document, update_index};
 pub use lineage_graph::*;
+pub use metrics::*;
 pub use open::*;
 pub use resolve::*;
 pub use runs::*;

@@ -5,10 +5,27 @@
 //! expressions and queries. Never fails and never aborts: what cannot be read is [`Body::Failed`] or
 //! [`Body::TooLarge`].
 
-use sqlparser::ast::{Expr, Query, Statement};
+use sqlparser::{
+    ast::{Expr, Query, Statement},
+    keywords::Keyword,
+    parser::{Parser, ParserError},
+    tokenizer::TokenWithSpan,
+};
 
-use super::Options;
+use super::{
+    Options,
+    deep::with_deep_stack,
+    dialect,
+    lexer::{Kind, Token},
+    mend,
+    split::{self, Piece, PieceKind},
+    tokens,
+};
 use crate::model::{RelationName, Span};
+
+mod heads;
+mod relations;
+mod routine;
 
 /// One statement, or one head of a block, with what was done to make it readable.
 #[derive(Debug)]
@@ -87,24 +104,298 @@ pub(crate) struct Routine {
     pub(crate) replaces: bool,
 }
 
-/// Procedure or function.
+/// What a routine is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RoutineKind {
-    /// CREATE PROCEDURE.
+    /// CREATE PROCEDURE, and triggers, tasks and events, which run statements likewise.
     Procedure,
     /// CREATE FUNCTION.
     Function,
+    /// A function that yields rows: its body's last query.
+    TableFunction,
 }
 
 /// Parses every statement of `text`.
 pub(crate) fn parse(text: &str, options: &Options) -> Vec<Parsed> {
-    super::split::split(text, options.dialect).iter().map(|piece| parse_piece(text, piece.span, options)).collect()
+    if text.len() > options.max_bytes {
+        let message = format!("the text has {} bytes, more than the {} that are read", text.len(), options.max_bytes);
+        let body = Body::TooLarge { message, reads: Vec::new(), writes: Vec::new() };
+        return vec![Parsed { span: Span::new(0, text.len()), body, mends: Vec::new(), conditional: false, height: 0 }];
+    }
+    let split = split::split(text, options.dialect);
+    let reader = Reader { text, tokens: &split.tokens, options, grammar: dialect::of(options.dialect), routines: 0 };
+    reader.read(&split.pieces)
 }
 
-fn parse_piece(text: &str, span: Span, options: &Options) -> Parsed {
-    let body = match super::dialect::statement(span.of(text), span.start as usize, options.dialect) {
-        Ok(statement) => Body::Statement(Box::new(statement)),
-        Err(message) => Body::Failed { message, at: span, reads: Vec::new(), writes: Vec::new() },
-    };
-    Parsed { span, body, mends: Vec::new(), conditional: false, height: 0 }
+/// What was mended, and whether one statement came of it.
+type Mends = (Vec<(&'static str, Span)>, bool);
+
+/// Reads the pieces of one text.
+#[derive(Clone, Copy)]
+struct Reader<'t> {
+    text: &'t str,
+    tokens: &'t [Token],
+    options: &'t Options,
+    grammar: dialect::Grammar,
+    /// How many routines this text is the body of.
+    routines: usize,
+}
+
+impl Reader<'_> {
+    fn read(&self, pieces: &[Piece]) -> Vec<Parsed> {
+        let mut parsed = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            self.read_piece(piece, &mut parsed);
+        }
+        parsed
+    }
+
+    fn read_piece(&self, piece: &Piece, parsed: &mut Vec<Parsed>) {
+        let tokens = self.tokens.get(piece.tokens.0..piece.tokens.1).unwrap_or(&[]);
+        let span = piece.span(self.tokens);
+        let measure = measure(tokens);
+        let height = measure.height();
+        let mut push = |body, mends| parsed.push(Parsed { span, body, mends, conditional: piece.conditional, height });
+        match piece.kind {
+            PieceKind::Mark => {}
+            PieceKind::Client => push(Body::Nothing { verb: self.first_word(tokens) }, Vec::new()),
+            _ if measure.depth > self.options.max_depth || measure.chain > LONGEST_CHAIN => {
+                push(self.too_large(tokens, &measure), Vec::new());
+            }
+            PieceKind::Statement => {
+                if let Some(literal) = self.constant_script(tokens) {
+                    return parsed.append(&mut self.inner_script(literal));
+                }
+                with_deep_stack(height, || self.statement(tokens, piece.conditional, height, parsed));
+            }
+            PieceKind::Routine => match with_deep_stack(height, || self.routine(tokens)) {
+                Some(body) => push(body, Vec::new()),
+                None => with_deep_stack(height, || self.statement(tokens, piece.conditional, height, parsed)),
+            },
+            PieceKind::Condition => push(with_deep_stack(height, || self.condition(tokens)), Vec::new()),
+            PieceKind::ForHead => push(with_deep_stack(height, || self.for_head(tokens)), Vec::new()),
+            PieceKind::Declaration => push(with_deep_stack(height, || self.declaration(tokens)), Vec::new()),
+        }
+    }
+
+    /// The constant text that EXECUTE IMMEDIATE or DO runs.
+    fn constant_script(&self, tokens: &[Token]) -> Option<Token> {
+        let first = tokens.first()?;
+        let at = match first.keyword() {
+            Keyword::EXECUTE if tokens.get(1)?.keyword() == Keyword::IMMEDIATE => 2,
+            Keyword::DO => 1,
+            _ => return None,
+        };
+        let literal = tokens.get(at)?;
+        let ends =
+            tokens.get(at + 1).is_none_or(|next| matches!(next.keyword(), Keyword::INTO | Keyword::USING | Keyword::LANGUAGE));
+        (matches!(literal.kind, Kind::Text | Kind::Dollar) && ends && self.routines < 8).then_some(*literal)
+    }
+
+    /// Parses a statement, mends it where that fails, and pushes what comes of it.
+    fn statement(&self, tokens: &[Token], conditional: bool, height: usize, parsed: &mut Vec<Parsed>) {
+        let span = heads::place(tokens);
+        let mut push = |span, body, mends| parsed.push(Parsed { span, body, mends, conditional, height });
+        if let Some(body) = self.command(tokens) {
+            return push(span, body, Vec::new());
+        }
+        let mut mends = Vec::new();
+        let variables = self.variables_clause(tokens);
+        if let Some((from, to)) = variables {
+            mends.push(("into variables", heads::place(&tokens[from..to])));
+        }
+        let error = match self.run(self.convert(tokens, variables)) {
+            Ok(statement) => return push(span, Body::Statement(Box::new(statement)), mends),
+            Err(error) => error,
+        };
+        if matches!(error, ParserError::RecursionLimitExceeded) {
+            return push(span, self.too_deep(tokens), mends);
+        }
+        if let Some(statements) = self.mended(self.convert(tokens, variables)) {
+            for (statement, mended) in statements {
+                let place = if mended.1 { span } else { mended.0.iter().fold(Span::default(), |all, (_, at)| all.cover(*at)) };
+                push(place, Body::Statement(Box::new(statement)), [mends.clone(), mended.0].concat());
+            }
+            return;
+        }
+        push(span, self.harmless(tokens).unwrap_or_else(|| self.failed(tokens, &error)), mends);
+    }
+
+    /// The parser's tokens without those of the clause `without`.
+    fn convert(&self, tokens: &[Token], without: Option<(usize, usize)>) -> Vec<TokenWithSpan> {
+        match without {
+            None => tokens::convert(self.text, tokens, self.options.dialect),
+            Some((from, to)) => {
+                let kept = [&tokens[..from], &tokens[to..]].concat();
+                tokens::convert(self.text, &kept, self.options.dialect)
+            }
+        }
+    }
+
+    /// The statements that mending makes readable, each with its mends and whether it is the only one.
+    fn mended(&self, converted: Vec<TokenWithSpan>) -> Option<Vec<(Statement, Mends)>> {
+        let attempts = mend::mend(converted, self.options.dialect);
+        let only = attempts.len() == 1;
+        let mut statements = Vec::with_capacity(attempts.len());
+        for attempt in attempts {
+            let mut mends = attempt.mends;
+            let statement = match self.run(attempt.tokens.clone()) {
+                Ok(statement) => statement,
+                Err(_) => {
+                    let stripped = mend::strip(attempt.tokens);
+                    mends.extend(stripped.mends);
+                    self.run(stripped.tokens).ok()?
+                }
+            };
+            statements.push((statement, (mends, only)));
+        }
+        Some(statements)
+    }
+
+    fn parser(&self, tokens: Vec<TokenWithSpan>) -> Parser<'_> {
+        Parser::new(&self.grammar)
+            .with_recursion_limit(self.options.max_depth.saturating_mul(4).saturating_add(100))
+            .with_tokens_with_locations(tokens)
+    }
+
+    /// Parses one statement out of all of `tokens`.
+    fn run(&self, tokens: Vec<TokenWithSpan>) -> Result<Statement, ParserError> {
+        let mut parser = self.parser(tokens);
+        let statement = parser.parse_statement()?;
+        match parser.peek_token_ref() {
+            token if token.token == sqlparser::tokenizer::Token::EOF => Ok(statement),
+            token => parser.expected_ref("end of statement", token),
+        }
+    }
+
+    fn failed(&self, tokens: &[Token], error: &ParserError) -> Body {
+        let whole = error.to_string();
+        let whole = whole.strip_prefix("sql parser error: ").unwrap_or(&whole);
+        let (message, place) = whole.rsplit_once(" at Line: 1, Column: ").unwrap_or((whole, ""));
+        let end = tokens.last().map_or(0, |token| token.end as usize);
+        let start = place.parse::<usize>().map_or(end, |column| column.saturating_sub(1));
+        let at = tokens.iter().find(|token| token.start as usize >= start).map_or(Span::new(end, end), |token| token.span());
+        let (reads, writes) = self.relations(tokens);
+        Body::Failed { message: message.to_owned(), at, reads, writes }
+    }
+
+    fn too_deep(&self, tokens: &[Token]) -> Body {
+        let (reads, writes) = self.relations(tokens);
+        Body::TooLarge {
+            message: format!("nested deeper than the {} levels that are read", self.options.max_depth),
+            reads,
+            writes,
+        }
+    }
+
+    fn too_large(&self, tokens: &[Token], measure: &Measure) -> Body {
+        let message = if measure.depth > self.options.max_depth {
+            format!("nested {} deep, more than the {} that are read", measure.depth, self.options.max_depth)
+        } else {
+            format!("a chain of {} operators, more than the {LONGEST_CHAIN} that are read", measure.chain)
+        };
+        let (reads, writes) = self.relations(tokens);
+        Body::TooLarge { message, reads, writes }
+    }
+
+    fn first_word(&self, tokens: &[Token]) -> String {
+        tokens.first().map_or(String::new(), |token| token.of(self.text).to_ascii_lowercase())
+    }
+}
+
+/// The longest chain of operators, without a comma between, that is read.
+///
+/// Real text has a CASE of 2,000 branches with a few operators each; a tree of this height walks
+/// and drops within the stack that [`with_deep_stack`] grows.
+const LONGEST_CHAIN: usize = 40_000;
+
+/// How tall the tree of some tokens can be.
+struct Measure {
+    /// Open brackets and CASEs at the deepest place.
+    depth: usize,
+    /// Operators that can stand above one another at the worst place.
+    chain: usize,
+}
+
+impl Measure {
+    fn height(&self) -> usize {
+        self.depth.saturating_mul(4).saturating_add(self.chain)
+    }
+}
+
+/// Measures `tokens`: every operator may add a level to the tree until a comma at the same depth
+/// starts a sibling.
+fn measure(tokens: &[Token]) -> Measure {
+    let mut open: Vec<usize> = Vec::new();
+    let (mut here, mut outer, mut depth, mut chain) = (0usize, 0usize, 0usize, 0usize);
+    for token in tokens {
+        match token.kind {
+            Kind::LeftParen | Kind::Word(Keyword::CASE) => {
+                open.push(here);
+                outer += here;
+                here = 1;
+            }
+            Kind::RightParen | Kind::Word(Keyword::END) => {
+                if let Some(before) = open.pop() {
+                    outer -= before;
+                    here = before + 1;
+                }
+            }
+            Kind::Comma | Kind::Semicolon => here = 0,
+            Kind::Operator => here += 1,
+            Kind::Word(keyword) if adds_level(keyword) => here += 1,
+            _ => {}
+        }
+        depth = depth.max(open.len());
+        chain = chain.max(outer + here);
+    }
+    Measure { depth, chain }
+}
+
+/// Whether a keyword can put a node above what stands beside it.
+fn adds_level(keyword: Keyword) -> bool {
+    use Keyword as K;
+    matches!(
+        keyword,
+        K::AND
+            | K::OR
+            | K::XOR
+            | K::NOT
+            | K::IS
+            | K::NOTNULL
+            | K::IN
+            | K::LIKE
+            | K::ILIKE
+            | K::RLIKE
+            | K::REGEXP
+            | K::SIMILAR
+            | K::MATCH
+            | K::GLOB
+            | K::MEMBER
+            | K::BETWEEN
+            | K::OVERLAPS
+            | K::OPERATOR
+            | K::DIV
+            | K::COLLATE
+            | K::AT
+            | K::ESCAPE
+            | K::INTERVAL
+            | K::PRIOR
+            | K::UNION
+            | K::EXCEPT
+            | K::MINUS
+            | K::INTERSECT
+            | K::JOIN
+            | K::EXPLAIN
+            | K::DESCRIBE
+            | K::DESC
+    )
+}
+
+impl Drop for Parsed {
+    /// Drops a tall tree where there is stack for it.
+    fn drop(&mut self) {
+        let body = std::mem::replace(&mut self.body, Body::Nothing { verb: String::new() });
+        with_deep_stack(self.height, || drop(body));
+    }
 }

@@ -357,6 +357,10 @@ pub struct RunSource {
     pub commit_time: Option<i64>,
     /// `read`, `unchanged`, or why it could not be read.
     pub outcome: String,
+    /// Turns a path, line and commit into an address on the forge (`{commit}`, `{path}`, `{line}`).
+    pub permalink: Option<String>,
+    /// Sources with equal fingerprints read alike.
+    pub fingerprint: String,
 }
 
 /// Something a person stated of an asset or of one of its columns. Never changed, never deleted.

@@ -1,0 +1,108 @@
+//! What is put into the search index.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use sqlx::Row;
+
+use super::{AssetRow, InferredColumns, SearchRow, Store, StoreError, assets::Sheet};
+use crate::model::{AssetId, DeclaredColumn, RunNumber};
+
+/// How many assets' sheets are loaded at a time.
+const SHEETS: usize = 1_000;
+
+impl Store {
+    /// What is put into the search index: of every asset of `run`, or of those among `only`.
+    pub async fn load_search_rows(&self, run: RunNumber, only: Option<&[AssetId]>) -> Result<Vec<SearchRow>, StoreError> {
+        let mut assets = self.load_assets(run).await?;
+        if let Some(only) = only {
+            let only: BTreeSet<AssetId> = only.iter().copied().collect();
+            assets.retain(|asset| only.contains(&asset.id));
+        }
+        let neighbours = self.count_neighbours(run).await?;
+        let mut rows = Vec::with_capacity(assets.len());
+        for some in assets.chunks(SHEETS) {
+            let ids: Vec<AssetId> = some.iter().map(|asset| asset.id).collect();
+            let mut sheets = self.load_sheets(run, &ids).await?;
+            rows.extend(some.iter().map(|asset| {
+                let sheet = sheets.remove(&asset.id).unwrap_or_default();
+                let (readers, reads) = neighbours.get(&asset.id).copied().unwrap_or_default();
+                search_row(asset.clone(), sheet, readers, reads)
+            }));
+        }
+        Ok(rows)
+    }
+
+    /// Assets whose search row may differ between two runs, sorted; those gone in `run` among them.
+    pub async fn changed_assets(&self, since: RunNumber, run: RunNumber) -> Result<Vec<AssetId>, StoreError> {
+        let rows: Vec<(u32,)> = sqlx::query_as(
+            "SELECT asset FROM asset_state WHERE (valid_from > ?1 AND valid_from <= ?2) OR (valid_to > ?1 AND valid_to <= ?2)
+             UNION
+             SELECT from_asset FROM asset_edge WHERE analysis IN (
+                 SELECT analysis FROM placement
+                 WHERE (valid_from > ?1 AND valid_from <= ?2) OR (valid_to > ?1 AND valid_to <= ?2))
+             UNION
+             SELECT asset FROM analysis_asset WHERE analysis IN (
+                 SELECT analysis FROM placement
+                 WHERE (valid_from > ?1 AND valid_from <= ?2) OR (valid_to > ?1 AND valid_to <= ?2))
+             ORDER BY 1",
+        )
+        .bind(since.0)
+        .bind(run.0)
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(rows.into_iter().map(|(id,)| AssetId(id)).collect())
+    }
+
+    /// How many other assets read each asset, and how many it reads.
+    async fn count_neighbours(&self, run: RunNumber) -> Result<HashMap<AssetId, (u32, u32)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT to_asset, from_asset FROM asset_edge WHERE to_asset <> from_asset AND analysis IN (
+                 SELECT analysis FROM placement WHERE valid_from <= ?1 AND (valid_to IS NULL OR ?1 < valid_to))",
+        )
+        .bind(run.0)
+        .fetch_all(&self.readers)
+        .await?;
+        let mut counts: HashMap<AssetId, (u32, u32)> = HashMap::new();
+        for row in &rows {
+            counts.entry(AssetId(row.try_get(1)?)).or_default().0 += 1;
+            counts.entry(AssetId(row.try_get(0)?)).or_default().1 += 1;
+        }
+        Ok(counts)
+    }
+}
+
+fn search_row(asset: AssetRow, sheet: Sheet, readers: u32, reads: u32) -> SearchRow {
+    let places = sheet.writers.iter().map(|placement| (&placement.source, &placement.path));
+    let sources: BTreeSet<Arc<str>> = places
+        .clone()
+        .map(|(source, _)| source)
+        .chain(sheet.facts.iter().map(|fact| &fact.source))
+        .chain(sheet.declared.iter().map(|schema| &schema.source))
+        .cloned()
+        .collect();
+    let paths: BTreeSet<Arc<str>> = places.map(|(_, path)| path.clone()).collect();
+    let columns = match sheet.declared.into_iter().next() {
+        Some(schema) => schema.columns,
+        None => inferred_as_declared(sheet.inferred),
+    };
+    SearchRow {
+        asset,
+        sources: sources.into_iter().collect(),
+        paths: paths.into_iter().collect(),
+        aliases: sheet.aliases,
+        facts: sheet.facts,
+        columns,
+        readers,
+        reads,
+        changed_at: sheet.changed_at,
+    }
+}
+
+fn inferred_as_declared(inferred: Option<InferredColumns>) -> Vec<DeclaredColumn> {
+    let names = inferred.map(|inferred| inferred.columns).unwrap_or_default();
+    let named = names.into_iter().filter(|name| name != "*");
+    named.map(|name| DeclaredColumn { name, ..DeclaredColumn::default() }).collect()
+}
