@@ -1,12 +1,21 @@
 //! Everything about one asset.
 
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
+
 use serde::Serialize;
 
 use super::{
     AssetRef, CatalogError, ColumnRef, Deprecation, Described, LastChange, NamedOwner, Place, PlacedDiagnostic, Result, View,
-    WhoToAsk,
+    WhoToAsk, facts::origin,
 };
-use crate::model::{ColumnEdgeKind, EdgeState};
+use crate::{
+    graph::Direction,
+    model::{AssetId, AssetRole, Change, ColumnEdgeKind, EdgeState, FactKind, LineIndex, RowEdgeKind},
+    store::{AssetDetail, Definition, DiagnosticRow},
+};
 
 /// One asset.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -92,10 +101,8 @@ pub struct ColumnLink {
 pub struct AssetDocument {
     /// The file; `line` is that of the first statement that writes the asset.
     pub place: Place,
-    /// What the layout says it is: `query`, `view`, `script`, `ddl`, …
-    pub role: String,
-    /// The dialect's name.
-    pub dialect: String,
+    /// What its statements do to the asset, each once: `select`, `create view`, `merge`, …
+    pub verbs: Vec<String>,
     /// The text; cut at [`AssetDocument::MOST_BYTES`].
     pub text: String,
     /// Whether the text was cut.
@@ -174,11 +181,265 @@ impl NoLineage {
 }
 
 impl View {
-    /// Everything about the asset `name` of `namespace`.
+    /// Everything about the asset `name` of `namespace`. An asset that is gone is shown as it last was.
     ///
     /// # Errors
     /// [`CatalogError::NotFound`] where there is none of that name.
     pub async fn show_asset(&self, namespace: &str, name: &str) -> Result<AssetAnswer> {
-        Err(CatalogError::not_found(namespace, name))
+        let detail = self.load_detail(namespace, name).await?;
+        let mut columns = self.merge_columns(&detail);
+        self.inherit_meanings(detail.asset.id, &mut columns).await?;
+        let upstream = self.neighbours(detail.asset.id, Direction::Upstream);
+        let diagnostics = self.diagnostics_in(&detail);
+        Ok(AssetAnswer {
+            asset: self.point_at(&detail.asset),
+            aliases: detail.aliases.clone(),
+            friendly_name: first_fact(&detail, |what| match what {
+                FactKind::FriendlyName { name } => Some(name.clone()),
+                _ => None,
+            }),
+            owners: self.named_owners(&detail.facts),
+            reviewers: self.reviewers(&detail),
+            contributors: who_to_ask(&detail),
+            deprecation: detail.facts.iter().find_map(|fact| self.deprecation(fact)),
+            tags: words_of(&detail, |what| match what {
+                FactKind::Tag { name } => Some(name.clone()),
+                _ => None,
+            }),
+            labels: words_of(&detail, |what| match what {
+                FactKind::Label { key, value } => Some((key.clone(), value.clone())),
+                _ => None,
+            }),
+            schedules: words_of(&detail, |what| match what {
+                FactKind::Schedule { text } => Some(text.clone()),
+                _ => None,
+            }),
+            descriptions: self.descriptions(&detail),
+            generated_by: first_fact(&detail, |what| match what {
+                FactKind::Generated { by } => Some(by.clone()),
+                _ => None,
+            }),
+            columns,
+            columns_complete: detail.inferred.as_ref().is_none_or(|inferred| inferred.complete),
+            documents: detail.definitions.iter().map(|definition| self.document(definition)).collect(),
+            downstream: self.neighbours(detail.asset.id, Direction::Downstream),
+            row_edges: self.row_deciders(&detail),
+            no_lineage: if upstream.is_empty() { Some(why_no_lineage(&detail, &diagnostics)) } else { None },
+            upstream,
+            diagnostics,
+            gone_since: self.gone_since(&detail).await?,
+        })
+    }
+
+    /// Everything stored of an asset, gone ones and aliases included.
+    pub(super) async fn load_detail(&self, namespace: &str, name: &str) -> Result<AssetDetail> {
+        let id = match self.find(namespace, name) {
+            Some(asset) => Some(asset.id),
+            None => self.store.find_asset(self.run, namespace, name).await?,
+        };
+        let id = id.ok_or_else(|| CatalogError::not_found(namespace, name))?;
+        self.store.show_asset(self.run, id).await?.ok_or_else(|| CatalogError::not_found(namespace, name))
+    }
+
+    /// Assets next to one, by name.
+    pub(super) fn neighbours(&self, asset: AssetId, direction: Direction) -> Vec<Neighbour> {
+        let mut neighbours: Vec<Neighbour> = self
+            .graph
+            .neighbours(asset, direction)
+            .into_iter()
+            .filter_map(|other| {
+                let (from, to) = match direction {
+                    Direction::Upstream => (other, asset),
+                    Direction::Downstream => (asset, other),
+                };
+                let kinds = self.graph.edges_between(from, to).map(|(kinds, _)| kinds.words()).unwrap_or_default();
+                Some(Neighbour {
+                    asset: self.point(other)?,
+                    kinds: kinds.into_iter().map(str::to_owned).collect(),
+                    columns: self.column_edges_between(from, to),
+                    owners: self.facts.of(other).owner_names(),
+                })
+            })
+            .collect();
+        neighbours.sort_by(|one, other| (&one.asset.name, &one.asset).cmp(&(&other.asset.name, &other.asset)));
+        neighbours
+    }
+
+    fn column_edges_between(&self, from: AssetId, to: AssetId) -> u64 {
+        let columns = self.graph.columns_of(to);
+        let edges = columns.into_iter().flat_map(|(column, _)| self.graph.column_edges(column, Direction::Upstream));
+        let is_between = |edge: &_| {
+            let source = self.graph.edge(*edge).and_then(|edge| self.graph.column(edge.from));
+            source.is_some_and(|(asset, _)| asset == from)
+        };
+        edges.filter(is_between).count() as u64
+    }
+
+    /// Columns that decide which rows of an asset exist, with the clauses' texts.
+    pub(super) fn row_deciders(&self, detail: &AssetDetail) -> Vec<RowDecider> {
+        let mut deciders: Vec<RowDecider> = self
+            .graph
+            .row_edges_into(detail.asset.id)
+            .into_iter()
+            .filter_map(|edge| {
+                let column = self.point_column(edge.from)?;
+                let evidence = edge.evidence.first().copied();
+                let place = evidence.and_then(|evidence| self.place_of_evidence(evidence));
+                let clause = place.as_ref().map(|place| clause_at(detail, place, edge.kind)).unwrap_or_default();
+                Some(RowDecider { column, kind: edge.kind.word().to_owned(), clause, place })
+            })
+            .collect();
+        deciders.sort();
+        deciders.dedup();
+        deciders
+    }
+
+    fn reviewers(&self, detail: &AssetDetail) -> Vec<NamedOwner> {
+        let mut reviewers: Vec<NamedOwner> = detail
+            .facts
+            .iter()
+            .filter_map(|fact| match &fact.what {
+                FactKind::Reviewer { name } => {
+                    Some(NamedOwner { name: name.clone(), origin: origin(fact), place: Some(self.place_of_fact(fact)) })
+                }
+                _ => None,
+            })
+            .collect();
+        reviewers.sort();
+        reviewers.dedup_by(|one, other| one.name == other.name);
+        reviewers
+    }
+
+    fn descriptions(&self, detail: &AssetDetail) -> Vec<Described> {
+        let mut descriptions: Vec<Described> = Vec::new();
+        for fact in &detail.facts {
+            let FactKind::Description { text } = &fact.what else { continue };
+            if !text.trim().is_empty() && !descriptions.iter().any(|other| other.text == *text) {
+                let place = Some(self.place_of_fact(fact));
+                descriptions.push(Described { text: text.clone(), origin: origin(fact), place, inherited_from: None });
+            }
+        }
+        descriptions
+    }
+
+    fn diagnostics_in(&self, detail: &AssetDetail) -> Vec<PlacedDiagnostic> {
+        let rows = detail.definitions.iter().flat_map(|definition| &definition.diagnostics);
+        let mut diagnostics: Vec<PlacedDiagnostic> = rows.map(|row| self.placed(row)).collect();
+        diagnostics.sort();
+        diagnostics.dedup();
+        diagnostics
+    }
+
+    pub(super) fn placed(&self, row: &DiagnosticRow) -> PlacedDiagnostic {
+        PlacedDiagnostic {
+            severity: row.severity,
+            code: row.code.clone(),
+            message: row.message.clone(),
+            place: self.place(&row.source, &row.path, row.line, None),
+        }
+    }
+
+    fn document(&self, definition: &Definition) -> AssetDocument {
+        let lines = LineIndex::new(&definition.text);
+        let statements: Vec<_> = definition
+            .targets
+            .iter()
+            .filter_map(|target| definition.analysis.targets.get(*target as usize))
+            .flat_map(|target| &target.statements)
+            .filter_map(|statement| definition.analysis.statements.get(*statement as usize))
+            .collect();
+        let first = statements.iter().map(|statement| statement.span.start).min().unwrap_or(0);
+        let mut verbs: Vec<String> = Vec::new();
+        for statement in &statements {
+            if !verbs.contains(&statement.verb) {
+                verbs.push(statement.verb.clone());
+            }
+        }
+        let (text, cut) = cut_text(&definition.text);
+        AssetDocument {
+            place: self.place_in(&definition.placement, lines.line(first)),
+            verbs,
+            text: text.to_owned(),
+            cut,
+            last_change: definition.last_change.as_ref().map(last_change),
+            stale: definition.placement.stale,
+        }
+    }
+
+    async fn gone_since(&self, detail: &AssetDetail) -> Result<Option<i64>> {
+        let Some(run) = detail.gone_since else { return Ok(None) };
+        let runs = self.store.runs(10_000).await?;
+        Ok(runs.into_iter().find(|row| row.number == run).map(|row| row.ended_at.unwrap_or(row.started_at)))
+    }
+}
+
+/// The last change of a file, as answers carry it.
+pub(super) fn last_change(change: &Change) -> LastChange {
+    LastChange {
+        commit: change.commit.clone(),
+        author: change.author.clone(),
+        time: change.time,
+        summary: change.summary.clone(),
+    }
+}
+
+fn first_fact<T>(detail: &AssetDetail, pick: impl Fn(&FactKind) -> Option<T>) -> Option<T> {
+    detail.facts.iter().find_map(|fact| pick(&fact.what))
+}
+
+fn words_of<T: Ord>(detail: &AssetDetail, pick: impl Fn(&FactKind) -> Option<T>) -> Vec<T> {
+    let words: BTreeSet<T> = detail.facts.iter().filter_map(|fact| pick(&fact.what)).collect();
+    words.into_iter().collect()
+}
+
+/// Contributors of all its files, added up by address.
+fn who_to_ask(detail: &AssetDetail) -> Vec<WhoToAsk> {
+    let mut people: BTreeMap<String, WhoToAsk> = BTreeMap::new();
+    for contributor in detail.definitions.iter().flat_map(|definition| &definition.contributors) {
+        let person = people.entry(contributor.email.to_lowercase()).or_insert_with(|| WhoToAsk {
+            name: contributor.author.clone(),
+            email: contributor.email.clone(),
+            commits: 0,
+            last: contributor.last,
+        });
+        person.commits += contributor.commits;
+        person.last = person.last.max(contributor.last);
+    }
+    let mut people: Vec<WhoToAsk> = people.into_values().collect();
+    people.sort_by_key(|person| (Reverse(person.commits), Reverse(person.last), person.email.clone()));
+    people
+}
+
+fn cut_text(text: &str) -> (&str, bool) {
+    if text.len() <= AssetDocument::MOST_BYTES {
+        return (text, false);
+    }
+    let end = (0..=AssetDocument::MOST_BYTES).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    (text.get(..end).unwrap_or(""), true)
+}
+
+/// The clause of `kind` that stands at `place`, on one line.
+fn clause_at(detail: &AssetDetail, place: &Place, kind: RowEdgeKind) -> String {
+    let Some(definition) = detail.definitions.iter().find(|definition| *definition.placement.path == *place.path) else {
+        return String::new();
+    };
+    let lines = LineIndex::new(&definition.text);
+    let rows = definition.analysis.targets.iter().flat_map(|target| &target.rows);
+    let clause = rows.into_iter().find(|row| row.kind == kind && lines.line(row.span.start) == place.line);
+    clause.map(|row| row.span.of(&definition.text).split_whitespace().collect::<Vec<_>>().join(" ")).unwrap_or_default()
+}
+
+fn why_no_lineage(detail: &AssetDetail, diagnostics: &[PlacedDiagnostic]) -> NoLineage {
+    let with_code = |codes: &[&str]| diagnostics.iter().find(|diagnostic| codes.contains(&diagnostic.code.as_str())).cloned();
+    if let Some(diagnostic) = with_code(&["syntax-error", "template-error", "limit-exceeded", "unreadable-file"]) {
+        return NoLineage::NotParsed { diagnostic };
+    }
+    if let Some(diagnostic) = with_code(&["dynamic-sql"]) {
+        return NoLineage::DynamicSql { diagnostic };
+    }
+    match (detail.definitions.is_empty(), detail.asset.role) {
+        (true, AssetRole::External) => NoLineage::NotConnected,
+        (true, AssetRole::Model | AssetRole::Seed | AssetRole::Source | AssetRole::Snapshot) => NoLineage::Root,
+        (false, _) => NoLineage::ReadsNothing,
     }
 }

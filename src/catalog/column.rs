@@ -2,7 +2,15 @@
 
 use serde::Serialize;
 
-use super::{AssetRef, CatalogError, ColumnLink, Described, Excerpt, LastChange, Place, Result, RowDecider, View};
+use super::{
+    AssetRef, CatalogError, ColumnLink, Described, Direction, Excerpt, LastChange, Place, Result, RowDecider, View,
+    asset::last_change,
+};
+use crate::{
+    insight::explain::{Making, make_column},
+    model::{AssetId, LineIndex, RowEdgeKind, Span},
+    store::{AssetDetail, Definition},
+};
 
 /// One column.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -54,6 +62,71 @@ impl View {
     /// # Errors
     /// [`CatalogError::NotFound`] where there is no such asset or column.
     pub async fn show_column(&self, namespace: &str, name: &str, column: &str) -> Result<ColumnAnswer> {
-        Err(CatalogError::not_found(namespace, &format!("{name}.{column}")))
+        let detail = self.load_detail(namespace, name).await?;
+        let mut columns = self.merge_columns(&detail);
+        let lower = column.to_lowercase();
+        let found = columns.iter().position(|entry| entry.name.to_lowercase() == lower);
+        let numbered = self.graph.find_column(detail.asset.id, column);
+        let not_found = || CatalogError::not_found(namespace, &format!("{name}.{column}"));
+        let own = found.map(|at| columns.swap_remove(at));
+        let shown = match (&own, numbered.and_then(|id| self.graph.column(id))) {
+            (Some(own), _) => own.name.clone(),
+            (None, Some((_, path))) => path.to_owned(),
+            (None, None) => return Err(not_found()),
+        };
+        let prefix = format!("{}.", shown.to_lowercase());
+        let mut fields: Vec<String> =
+            columns.iter().map(|entry| entry.name.clone()).filter(|path| path.to_lowercase().starts_with(&prefix)).collect();
+        fields.sort();
+        let mut one: Vec<_> = own.into_iter().collect();
+        self.inherit_meanings(detail.asset.id, &mut one).await?;
+        let own = one.pop();
+        Ok(ColumnAnswer {
+            asset: self.point_at(&detail.asset),
+            data_type: own.as_ref().map(|own| own.data_type.clone()).unwrap_or_default(),
+            declared: own.as_ref().is_some_and(|own| own.declared),
+            inferred: own.as_ref().is_some_and(|own| own.inferred),
+            description: own.and_then(|own| own.description),
+            sources: numbered.map(|id| self.links(id, Direction::Upstream)).unwrap_or_default(),
+            dependants: numbered.map(|id| self.links(id, Direction::Downstream)).unwrap_or_default(),
+            decides_rows_of: self.decided_by(detail.asset.id, &shown),
+            expressions: self.expressions(&detail, &shown),
+            row_edges: self.row_deciders(&detail),
+            column: shown,
+            fields,
+        })
+    }
+
+    /// The expressions that compute a column, a document after the other.
+    fn expressions(&self, detail: &AssetDetail, column: &str) -> Vec<ColumnExpression> {
+        let mut expressions = Vec::new();
+        for definition in &detail.definitions {
+            for making in definition.targets.iter().flat_map(|target| make_column(&definition.analysis, *target, column)) {
+                expressions.push(self.expression(definition, &making));
+            }
+        }
+        expressions
+    }
+
+    fn expression(&self, definition: &Definition, making: &Making) -> ColumnExpression {
+        let span = making.links.first().map_or(Span::default(), |link| link.span);
+        let line = LineIndex::new(&definition.text).line(span.start);
+        ColumnExpression {
+            sentence: making.sentence(&definition.text, &definition.analysis),
+            expression: span.of(&definition.text).to_owned(),
+            excerpt: Excerpt::around(&definition.text, span),
+            place: self.place_in(&definition.placement, line),
+            last_change: definition.last_change.as_ref().map(last_change),
+        }
+    }
+
+    /// Assets whose rows a column decides, with the kind's word.
+    fn decided_by(&self, asset: AssetId, column: &str) -> Vec<(AssetRef, String)> {
+        let Some(id) = self.graph.find_column(asset, column) else { return Vec::new() };
+        let mut decided: Vec<(AssetRef, RowEdgeKind)> =
+            self.graph.row_edges_from(id).into_iter().filter_map(|edge| Some((self.point(edge.to)?, edge.kind))).collect();
+        decided.sort();
+        decided.dedup();
+        decided.into_iter().map(|(asset, kind)| (asset, kind.word().to_owned())).collect()
     }
 }

@@ -1,5 +1,7 @@
 //! Why a question has no answer.
 
+use crate::store::StoreError;
+
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
@@ -14,7 +16,10 @@ pub enum CatalogError {
     /// The question itself is wrong.
     #[error("{0}")]
     BadQuestion(String),
-    /// The store, the index or a file could not be read.
+    /// The store could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The index, a file or a thread gave way.
     #[error("{context}: {cause}")]
     Broken {
         /// What was being done.
@@ -31,5 +36,10 @@ impl CatalogError {
     /// No `name` in `namespace`.
     pub fn not_found(namespace: &str, name: &str) -> Self {
         CatalogError::NotFound { namespace: namespace.to_owned(), name: name.to_owned() }
+    }
+
+    /// What was being done when something gave way.
+    pub(super) fn broken(context: &'static str, cause: impl std::fmt::Display) -> Self {
+        CatalogError::Broken { context, cause: cause.to_string() }
     }
 }

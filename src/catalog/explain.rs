@@ -1,8 +1,24 @@
 //! "Explain this number": the way of a column back to where it comes from, a step per statement.
 
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use rustc_hash::FxHashMap;
 use serde::Serialize;
 
-use super::{AssetRef, CatalogError, ColumnRef, Described, Excerpt, LastChange, NamedOwner, Place, Result, View};
+use super::{AssetRef, ColumnRef, Described, Excerpt, LastChange, NamedOwner, Place, Result, View, asset::last_change};
+use crate::{
+    insight::explain::{Making, make_column},
+    model::{AssetId, LineIndex, RowEdgeKind, Span},
+    store::{AssetDetail, AssetRow, Definition},
+};
+
+/// Steps of one story at most.
+const MOST_STEPS: usize = 120;
+/// Plain copies folded into one step at most.
+const FARTHEST_COPY: usize = 40;
 
 /// The story of one column.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -102,8 +118,204 @@ impl View {
     /// The story of `column` of the asset `name` of `namespace`.
     ///
     /// # Errors
-    /// [`CatalogError::NotFound`] where there is no such asset or column.
+    /// [`super::CatalogError::NotFound`] where there is no such asset or column.
     pub async fn explain(&self, namespace: &str, name: &str, column: &str) -> Result<Explanation> {
-        Err(CatalogError::not_found(namespace, &format!("{name}.{column}")))
+        let asset = self.demand(namespace, name)?;
+        let shown = self.demand_column(asset, Some(column)).await?.unwrap_or_default();
+        let answer = self.show_column(namespace, name, &shown).await?;
+        let mut story =
+            Story { view: self, details: FxHashMap::default(), steps: Vec::new(), numbers: FxHashMap::default(), cut: false };
+        story.tell(asset, &shown).await?;
+        let Story { steps, cut, .. } = story;
+        let count = |kind: RowEdgeKind| {
+            let places: BTreeSet<_> = steps
+                .iter()
+                .flat_map(|step| &step.rules)
+                .filter(|rule| rule.kind == kind.word())
+                .map(|rule| &rule.place)
+                .collect();
+            places.len() as u64
+        };
+        let roots: BTreeSet<ColumnRef> = steps.iter().filter(|step| step.is_root).map(|step| step.column.clone()).collect();
+        let assets: BTreeSet<&AssetRef> =
+            steps.iter().flat_map(|step| step.passes_through.iter().chain([&step.column])).map(|column| &column.asset).collect();
+        Ok(Explanation {
+            asset: answer.asset,
+            column: shown,
+            description: answer.description,
+            owners: self.named_owners(&self.facts.of(asset.id).owners),
+            roots: roots.into_iter().collect(),
+            assets: assets.len() as u64,
+            filters: count(RowEdgeKind::Filter),
+            joins: count(RowEdgeKind::Join),
+            steps,
+            cut,
+        })
+    }
+}
+
+/// A column to tell of: the step that uses it and the copies on the way from it.
+struct Waiting {
+    asset: AssetId,
+    column: String,
+    used_by: Option<u32>,
+    through: Vec<ColumnRef>,
+}
+
+/// The steps told so far, breadth first.
+struct Story<'a> {
+    view: &'a View,
+    details: FxHashMap<AssetId, Option<Arc<AssetDetail>>>,
+    steps: Vec<ExplainStep>,
+    numbers: FxHashMap<(AssetId, String), usize>,
+    cut: bool,
+}
+
+impl Story<'_> {
+    async fn tell(&mut self, asset: &AssetRow, column: &str) -> Result<()> {
+        let start = Waiting { asset: asset.id, column: column.to_owned(), used_by: None, through: Vec::new() };
+        let mut waiting = VecDeque::from([start]);
+        while let Some(next) = waiting.pop_front() {
+            if let Some(known) = self.numbers.get(&(next.asset, next.column.to_lowercase())) {
+                if let Some(step) = self.steps.get_mut(*known)
+                    && let Some(user) = next.used_by
+                    && !step.used_by.contains(&user)
+                    && user != step.number
+                {
+                    step.used_by.push(user);
+                }
+                continue;
+            }
+            if self.steps.len() >= MOST_STEPS {
+                self.cut = true;
+                break;
+            }
+            self.take_step(next, &mut waiting).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells of one column and queues what it is made of; a plain copy is folded into what uses it.
+    async fn take_step(&mut self, next: Waiting, waiting: &mut VecDeque<Waiting>) -> Result<()> {
+        let view = self.view;
+        let Some(pointer) = view.point(next.asset) else { return Ok(()) };
+        let pointer = ColumnRef { asset: pointer, column: next.column.clone() };
+        let detail = self.load(next.asset).await?;
+        let making = detail.as_deref().and_then(|detail| first_making(detail, &next.column));
+        let sources = making.as_ref().map(|(definition, making)| sources_of(definition, making)).unwrap_or_default();
+        if let (Some((_, making)), Some(user), [(source, column)]) = (&making, next.used_by, sources.as_slice())
+            && making.is_plain_copy()
+            && *source != next.asset
+            && next.through.len() < FARTHEST_COPY
+        {
+            let mut through = next.through;
+            through.push(pointer);
+            waiting.push_back(Waiting { asset: *source, column: column.clone(), used_by: Some(user), through });
+            return Ok(());
+        }
+        let number = u32::try_from(self.steps.len() + 1).unwrap_or(u32::MAX);
+        self.numbers.insert((next.asset, next.column.to_lowercase()), self.steps.len());
+        let mut step = match making {
+            Some((definition, making)) => made_step(view, definition, &making, pointer),
+            None => root_step(pointer, detail.as_deref()),
+        };
+        step.number = number;
+        step.used_by = next.used_by.into_iter().collect();
+        step.passes_through = next.through;
+        for (asset, column) in sources {
+            let Some(source) = view.point(asset) else { continue };
+            step.inputs.push(ColumnRef { asset: source, column: column.clone() });
+            waiting.push_back(Waiting { asset, column, used_by: Some(number), through: Vec::new() });
+        }
+        self.steps.push(step);
+        Ok(())
+    }
+
+    async fn load(&mut self, asset: AssetId) -> Result<Option<Arc<AssetDetail>>> {
+        if let Some(known) = self.details.get(&asset) {
+            return Ok(known.clone());
+        }
+        let detail = self.view.store.show_asset(self.view.run, asset).await?.map(Arc::new);
+        self.details.insert(asset, detail.clone());
+        Ok(detail)
+    }
+}
+
+/// The first statement that makes a column, an earlier document first; those that compute it before
+/// those that only hand it on.
+fn first_making<'a>(detail: &'a AssetDetail, column: &str) -> Option<(&'a Definition, Making)> {
+    let makings = detail.definitions.iter().flat_map(|definition| {
+        let targets = definition.targets.iter();
+        targets.flat_map(move |target| make_column(&definition.analysis, *target, column)).map(move |making| (definition, making))
+    });
+    let mut makings: Vec<_> = makings.collect();
+    let at = makings.iter().position(|(_, making)| !making.inputs.is_empty() || !making.counted.is_empty()).unwrap_or(0);
+    (at < makings.len()).then(|| makings.swap_remove(at))
+}
+
+/// The real columns that a making reads and that are bound to assets, each once.
+fn sources_of(definition: &Definition, making: &Making) -> Vec<(AssetId, String)> {
+    let mut sources: Vec<(AssetId, String)> = Vec::new();
+    for input in &making.inputs {
+        let Some(relation) = input.relation else { continue };
+        let Some(asset) = definition.bound.get(relation as usize).and_then(Option::as_ref) else { continue };
+        let source = (asset.id, input.column.clone());
+        if !sources.iter().any(|(asset, column)| *asset == source.0 && column.eq_ignore_ascii_case(&source.1)) {
+            sources.push(source);
+        }
+    }
+    sources
+}
+
+fn made_step(view: &View, definition: &Definition, making: &Making, column: ColumnRef) -> ExplainStep {
+    let lines = LineIndex::new(&definition.text);
+    let place = |span: Span| Some(view.place_in(&definition.placement, lines.line(span.start)));
+    let span = making.links.first().map_or(Span::default(), |link| link.span);
+    let one_line = |span: Span| span.of(&definition.text).split_whitespace().collect::<Vec<_>>().join(" ");
+    ExplainStep {
+        number: 0,
+        column,
+        used_by: Vec::new(),
+        sentence: making.sentence(&definition.text, &definition.analysis),
+        expression: span.of(&definition.text).to_owned(),
+        excerpt: Some(Excerpt::around(&definition.text, span)),
+        rules: making
+            .rules
+            .iter()
+            .map(|rule| RowRule {
+                kind: rule.kind.word().to_owned(),
+                word: rule.word.clone(),
+                text: one_line(rule.span),
+                place: place(rule.span),
+            })
+            .collect(),
+        inputs: Vec::new(),
+        passes_through: Vec::new(),
+        place: place(span),
+        last_change: definition.last_change.as_ref().map(last_change),
+        is_root: false,
+    }
+}
+
+/// Where the story ends: nothing in the catalog computes the column.
+fn root_step(column: ColumnRef, detail: Option<&AssetDetail>) -> ExplainStep {
+    let sentence = match detail {
+        Some(detail) if detail.definitions.is_empty() => "Comes from outside the catalog: nothing here fills it.".to_owned(),
+        Some(_) => "Its SQL is in the catalog, but how it makes this column is not known.".to_owned(),
+        None => "Nothing is known of it.".to_owned(),
+    };
+    ExplainStep {
+        number: 0,
+        column,
+        used_by: Vec::new(),
+        sentence,
+        expression: String::new(),
+        excerpt: None,
+        rules: Vec::new(),
+        inputs: Vec::new(),
+        passes_through: Vec::new(),
+        place: None,
+        last_change: None,
+        is_root: true,
     }
 }

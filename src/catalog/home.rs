@@ -1,8 +1,14 @@
 //! The first page: what there is, what needs attention, how far the catalog can be trusted.
 
+use std::{cmp::Reverse, collections::BTreeMap};
+
 use serde::Serialize;
 
-use super::{AssetRef, Result, RunSummary, View};
+use super::{AssetRef, Direction, Result, RunSummary, View, governance::is_built, runs::run_summary};
+use crate::model::{AssetKind, EdgeState};
+
+/// Entries of each list.
+const MOST_SHOWN: usize = 8;
 
 /// The first page.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -38,9 +44,9 @@ pub struct Coverage {
     pub statements: u64,
     /// Those that were parsed.
     pub statements_parsed: u64,
-    /// Output columns of assets built by SQL.
+    /// Columns that SQL makes out of others.
     pub columns: u64,
-    /// Those whose direct sources are known (or that have none).
+    /// Those whose sources are known without a guess.
     pub columns_resolved: u64,
     /// Days of query log covered.
     pub log_days: u64,
@@ -60,9 +66,87 @@ impl Coverage {
 
 impl View {
     /// The first page.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
     pub async fn home(&self) -> Result<Home> {
-        Ok(Home::default())
+        self.home.get_or_try_init(|| self.build_home()).await.cloned()
     }
+
+    async fn build_home(&self) -> Result<Home> {
+        let size = self.graph.size();
+        let mut deprecated: Vec<(AssetRef, u64)> = Vec::new();
+        let mut unowned: Vec<(AssetRef, u64)> = Vec::new();
+        let mut read: Vec<(AssetRef, u64)> = Vec::new();
+        let mut kinds: BTreeMap<&'static str, u64> = BTreeMap::new();
+        for asset in &self.assets {
+            *kinds.entry(asset.kind.word()).or_default() += 1;
+            let readers = self.readers(asset.id);
+            if readers == 0 || asset.kind == AssetKind::Routine {
+                continue;
+            }
+            let facts = self.facts.of(asset.id);
+            let pointer = self.point_at(asset);
+            if facts.deprecated.is_some() {
+                deprecated.push((pointer.clone(), readers));
+            }
+            if facts.owners.is_empty() && is_built(asset) && readers > 1 {
+                unowned.push((pointer.clone(), readers));
+            }
+            read.push((pointer, readers));
+        }
+        let mut kinds: Vec<(String, u64)> = kinds.into_iter().map(|(kind, count)| (kind.to_owned(), count)).collect();
+        kinds.sort_by_key(|(kind, count)| (Reverse(*count), kind.clone()));
+        Ok(Home {
+            kinds,
+            assets: self.assets.len() as u64,
+            columns: self.row.as_ref().map_or(size.columns as u64, |row| row.counts.columns),
+            edges: size.column_edges as u64,
+            most_read: most(read),
+            deprecated_in_use: most(deprecated),
+            unowned_popular: most(unowned),
+            competing_metrics: self.competing_names(MOST_SHOWN),
+            changed: self.last_changed().await?,
+            run: self.row.as_ref().map(run_summary),
+            coverage: self.coverage(),
+        })
+    }
+
+    /// Assets whose files changed last, newest first.
+    async fn last_changed(&self) -> Result<Vec<(AssetRef, i64)>> {
+        let rows = self.store.load_search_rows(self.run, None).await?;
+        let mut changed: Vec<(i64, AssetRef)> =
+            rows.iter().filter_map(|row| Some((row.changed_at?, self.point(row.asset.id)?))).collect();
+        changed.sort_by(|one, other| (Reverse(one.0), &one.1).cmp(&(Reverse(other.0), &other.1)));
+        changed.truncate(MOST_SHOWN);
+        Ok(changed.into_iter().map(|(time, asset)| (asset, time)).collect())
+    }
+
+    fn coverage(&self) -> Coverage {
+        let mut coverage = Coverage::default();
+        if let Some(row) = &self.row {
+            coverage.statements = row.counts.statements;
+            coverage.statements_parsed = row.counts.statements.saturating_sub(row.counts.unparsed);
+        }
+        for asset in &self.assets {
+            for (column, _) in self.graph.columns_of(asset.id) {
+                let mut edges = self.graph.column_edges(column, Direction::Upstream).into_iter();
+                let states: Vec<_> = edges.by_ref().filter_map(|edge| Some(self.graph.edge(edge)?.state)).collect();
+                if !states.is_empty() {
+                    coverage.columns += 1;
+                    coverage.columns_resolved += u64::from(!states.contains(&EdgeState::Guessed));
+                }
+            }
+        }
+        coverage
+    }
+}
+
+/// The most read, of one kind of attention.
+fn most(mut assets: Vec<(AssetRef, u64)>) -> Vec<(AssetRef, u64)> {
+    assets.sort_by(|one, other| (Reverse(one.1), &one.0).cmp(&(Reverse(other.1), &other.0)));
+    assets.truncate(MOST_SHOWN);
+    assets
 }
 
 fn percent(part: u64, whole: u64) -> f64 {

@@ -1,11 +1,17 @@
 //! The neighbourhood of an asset, laid out: what the graph page draws and its table and list show.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::Serialize;
 
-use super::{AssetRef, CatalogError, Result, View};
-use crate::model::EdgeState;
+use super::{AssetRef, CatalogError, Direction, Result, View};
+use crate::{
+    graph::{EdgeKinds, GraphView, Layout, LayoutOptions, NeighbourhoodQuery, PortChoice, layout, render_csv, render_mermaid},
+    model::{AssetId, EdgeState},
+};
 
 /// A graph to draw, as a URL holds it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -144,6 +150,135 @@ impl View {
     /// # Errors
     /// [`CatalogError::NotFound`] where there is no such asset or column.
     pub async fn lineage_graph(&self, query: &GraphQuery) -> Result<LineageGraph> {
-        Err(CatalogError::not_found(&query.namespace, &query.name))
+        let asked = self.neighbourhood_query(query).await?;
+        let graph = Arc::clone(&self.graph);
+        let drawn = tokio::task::spawn_blocking(move || {
+            let view = graph.neighbourhood(&asked)?;
+            let placed = layout(&view, &LayoutOptions::default());
+            Some((view, placed))
+        });
+        let drawn = drawn.await.map_err(|cause| CatalogError::broken("drawing the graph", cause))?;
+        let (view, placed) = drawn.ok_or_else(|| CatalogError::not_found(&query.namespace, &query.name))?;
+        Ok(self.join_drawing(view, placed))
+    }
+
+    /// The same neighbourhood as a Mermaid flowchart.
+    ///
+    /// # Errors
+    /// [`CatalogError::NotFound`] where there is no such asset or column.
+    pub async fn lineage_mermaid(&self, query: &GraphQuery) -> Result<String> {
+        Ok(render_mermaid(&self.neighbourhood(query).await?))
+    }
+
+    /// The edges of the same neighbourhood as CSV.
+    ///
+    /// # Errors
+    /// [`CatalogError::NotFound`] where there is no such asset or column.
+    pub async fn lineage_csv(&self, query: &GraphQuery) -> Result<String> {
+        Ok(render_csv(&self.neighbourhood(query).await?))
+    }
+
+    async fn neighbourhood(&self, query: &GraphQuery) -> Result<GraphView> {
+        let asked = self.neighbourhood_query(query).await?;
+        let graph = Arc::clone(&self.graph);
+        let found = tokio::task::spawn_blocking(move || graph.neighbourhood(&asked)).await;
+        let found = found.map_err(|cause| CatalogError::broken("walking the graph", cause))?;
+        found.ok_or_else(|| CatalogError::not_found(&query.namespace, &query.name))
+    }
+
+    async fn neighbourhood_query(&self, query: &GraphQuery) -> Result<NeighbourhoodQuery> {
+        let focus = self.demand(&query.namespace, &query.name)?;
+        let focus_column = self.demand_column(focus, query.column.as_deref()).await?;
+        let allowed = match query.indirect {
+            Shown::Hidden => EdgeKinds::DIRECT,
+            Shown::Shown => EdgeKinds::ALL,
+        };
+        let kinds = if query.kinds.is_empty() {
+            allowed
+        } else {
+            EdgeKinds::from_words(query.kinds.iter().map(String::as_str))
+                .map_err(|word| CatalogError::BadQuestion(format!("`{word}` is no kind of edge")))?
+        };
+        Ok(NeighbourhoodQuery {
+            focus_column,
+            up: query.up,
+            down: query.down,
+            expanded: query.expanded.iter().filter_map(|(asset, way, edges)| self.expansion(asset, way, *edges)).collect(),
+            columns: match query.columns {
+                ColumnsShown::None => PortChoice::None,
+                ColumnsShown::OnPath => PortChoice::OnPath,
+                ColumnsShown::All => PortChoice::All,
+            },
+            kinds,
+            most_nodes: if query.most_nodes == 0 { GraphQuery::MOST_NODES } else { query.most_nodes },
+            ..NeighbourhoodQuery::around(focus.id)
+        })
+    }
+
+    fn expansion(&self, asset: &str, way: &str, edges: u32) -> Option<(AssetId, Direction, u32)> {
+        let direction = match way {
+            "up" => Direction::Upstream,
+            "down" => Direction::Downstream,
+            _ => return None,
+        };
+        let asset = self.assets.iter().find(|row| {
+            asset.strip_prefix(&*row.namespace).and_then(|rest| rest.strip_prefix('/')).is_some_and(|name| name == &*row.name)
+        })?;
+        Some((asset.id, direction, edges))
+    }
+
+    fn join_drawing(&self, view: GraphView, placed: Layout) -> LineageGraph {
+        let mut boxes: BTreeMap<usize, _> = placed.nodes.into_iter().enumerate().collect();
+        let mut curves: BTreeMap<usize, _> = placed.edges.into_iter().enumerate().collect();
+        let nodes = view.nodes.into_iter().enumerate().map(|(at, node)| {
+            let place = boxes.remove(&at).unwrap_or_default();
+            GraphNode {
+                asset: AssetRef {
+                    namespace: node.namespace.to_string(),
+                    name: node.name.to_string(),
+                    kind: node.kind,
+                    role: node.role,
+                    deprecated: node.deprecated,
+                },
+                owners: self.facts.of(node.asset).owner_names(),
+                layer: node.distance,
+                x: place.x,
+                y: place.y,
+                width: place.width,
+                height: place.height,
+                columns: node
+                    .ports
+                    .into_iter()
+                    .enumerate()
+                    .map(|(port, column)| GraphColumn {
+                        name: column.path,
+                        y: place.ports.get(port).copied().unwrap_or(place.y),
+                        on_path: column.on_path,
+                    })
+                    .collect(),
+                more_columns: node.more_columns,
+                upstream: node.upstream,
+                downstream: node.downstream,
+            }
+        });
+        let nodes = nodes.collect();
+        let edges = view.edges.into_iter().enumerate().map(|(at, edge)| GraphEdge {
+            from: edge.from,
+            from_column: edge.from_port,
+            to: edge.to,
+            to_column: edge.to_port,
+            kinds: edge.kinds.words().into_iter().map(str::to_owned).collect(),
+            state: edge.state,
+            on_path: edge.on_path,
+            path: curves.remove(&at).unwrap_or_default().path,
+        });
+        LineageGraph {
+            edges: edges.collect(),
+            width: placed.width,
+            height: placed.height,
+            nodes,
+            focus: view.focus,
+            left_out: view.left_out,
+        }
     }
 }

@@ -5,13 +5,18 @@
 //! writes.
 
 mod asset;
+mod asset_columns;
 mod column;
 mod crawl_control;
 mod error;
 mod explain;
+mod facts;
 mod governance;
 mod home;
+mod indexing;
 mod lineage_graph;
+mod metrics;
+mod names;
 mod open;
 mod resolve;
 mod runs;
@@ -27,7 +32,9 @@ pub use error::*;
 pub use explain::*;
 pub use governance::*;
 pub use home::*;
+pub use indexing::{index_folder, rebuild_index, search_document, update_index};
 pub use lineage_graph::*;
+pub use metrics::*;
 pub use open::*;
 pub use resolve::*;
 pub use runs::*;

@@ -1,9 +1,14 @@
 //! Crawl runs and what they could not read or know.
 
+use std::{cmp::Reverse, collections::BTreeMap, io::Write};
+
 use serde::Serialize;
 
-use super::{PlacedDiagnostic, Result, View};
-use crate::model::{Severity, find_code};
+use super::{CatalogError, PlacedDiagnostic, Result, View};
+use crate::{
+    model::{Code, Severity, find_code},
+    store::{RunCounts, RunRow},
+};
 
 /// One crawl run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -29,14 +34,14 @@ pub struct RunSummary {
 pub struct RunSource {
     /// The source's name.
     pub source: String,
+    /// Where it is read from.
+    pub location: String,
     /// The commit that was read.
     pub commit: Option<String>,
     /// Its committer time, seconds since 1970 UTC.
     pub commit_time: Option<i64>,
-    /// `read`, `unchanged` or `failed`.
+    /// `read`, `unchanged`, or why it could not be read.
     pub outcome: String,
-    /// Why it failed, where it did.
-    pub error: Option<String>,
 }
 
 /// How often a code occurs.
@@ -72,12 +77,13 @@ pub struct CodeAnswer {
 }
 
 impl View {
-    /// Runs, newest first, at most `most`.
+    /// Runs, newest first, at most `most`; failed ones and the one being written among them.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn runs(&self, _most: usize) -> Result<Vec<RunSummary>> {
-        Ok(Vec::new())
+    pub async fn runs(&self, most: usize) -> Result<Vec<RunSummary>> {
+        let rows = self.store.runs(u32::try_from(most).unwrap_or(u32::MAX)).await?;
+        Ok(rows.iter().map(run_summary).collect())
     }
 
     /// How often each code occurs in this run: errors first, then by count.
@@ -85,23 +91,77 @@ impl View {
     /// # Errors
     /// When the store cannot be read.
     pub async fn diagnostic_counts(&self) -> Result<Vec<DiagnosticCount>> {
-        Ok(Vec::new())
+        let mut counts: BTreeMap<(Severity, String), u64> = BTreeMap::new();
+        for row in self.store.diagnostics(self.run).await? {
+            *counts.entry((row.severity, row.code)).or_default() += 1;
+        }
+        let mut counts: Vec<DiagnosticCount> = counts
+            .into_iter()
+            .map(|((severity, code), count)| {
+                let title = find_code(&code).map_or_else(|| code.clone(), |entry| entry.title.to_owned());
+                DiagnosticCount { code, severity, title, count }
+            })
+            .collect();
+        counts.sort_by_key(|entry| (entry.severity, Reverse(entry.count), entry.code.clone()));
+        Ok(counts)
     }
 
     /// The page of `code` with at most `most` occurrences, skipping `skip`.
     ///
     /// # Errors
-    /// [`super::CatalogError::NotFound`] where there is no such code.
-    pub async fn diagnostics_of(&self, code: &str, _skip: usize, _most: usize) -> Result<CodeAnswer> {
-        let entry = find_code(code).ok_or_else(|| super::CatalogError::not_found("diagnostic", code))?;
+    /// [`CatalogError::NotFound`] where there is no such code.
+    pub async fn diagnostics_of(&self, code: &str, skip: usize, most: usize) -> Result<CodeAnswer> {
+        let entry: &Code = find_code(code).ok_or_else(|| CatalogError::not_found("diagnostics", code))?;
+        let mut rows = self.store.diagnostics(self.run).await?;
+        rows.retain(|row| row.code == code);
+        rows.sort();
         Ok(CodeAnswer {
             code: entry.code.to_owned(),
             severity: entry.severity,
             title: entry.title.to_owned(),
             cause: entry.cause.to_owned(),
             remedy: entry.remedy.to_owned(),
-            total: 0,
-            occurrences: Vec::new(),
+            total: rows.len() as u64,
+            occurrences: rows.iter().skip(skip).take(most).map(|row| self.placed(row)).collect(),
         })
     }
+
+    /// The whole catalog of this run, sorted, one JSON object per line.
+    ///
+    /// # Errors
+    /// When the store cannot be read or `out` not written.
+    pub async fn export(&self, out: &mut (dyn Write + Send)) -> Result<()> {
+        Ok(self.store.export(self.run, out).await?)
+    }
+}
+
+/// A run as answers carry it.
+pub(super) fn run_summary(row: &RunRow) -> RunSummary {
+    RunSummary {
+        run: u64::from(row.number.0),
+        state: row.state.word().to_owned(),
+        started: row.started_at,
+        ended: row.ended_at,
+        sources: row
+            .sources
+            .iter()
+            .map(|source| RunSource {
+                source: source.name.clone(),
+                location: source.location.clone(),
+                commit: source.commit.clone(),
+                commit_time: source.commit_time,
+                outcome: source.outcome.clone(),
+            })
+            .collect(),
+        counts: count_words(&row.counts),
+        error: row.error.clone(),
+    }
+}
+
+/// Every counter under its word, in the order of the words.
+fn count_words(counts: &RunCounts) -> Vec<(String, u64)> {
+    let Ok(serde_json::Value::Object(counts)) = serde_json::to_value(counts) else { return Vec::new() };
+    let mut words: Vec<(String, u64)> = counts.into_iter().filter_map(|(word, count)| Some((word, count.as_u64()?))).collect();
+    words.sort();
+    words
 }

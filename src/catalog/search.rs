@@ -1,8 +1,11 @@
-//! Searching, suggesting while typing, and the card of metrics that a query names.
+//! Searching, and suggesting while typing.
 
 use serde::Serialize;
 
-use super::{AssetRef, Place, Replacement, Result, View};
+use super::{AssetRef, CatalogError, Direction, ImpliedMetric, Replacement, Result, View};
+use crate::search::{SearchHit, SearchQuery as IndexQuery, Why};
+
+pub use crate::search::{Facet, FacetFilter};
 
 /// A search as a URL holds it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,57 +25,6 @@ impl SearchQuery {
     pub const PER_PAGE: usize = 20;
     /// The most hits a page.
     pub const MOST_PER_PAGE: usize = 200;
-}
-
-/// One facet value chosen or excluded.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct FacetFilter {
-    /// Which facet.
-    pub facet: Facet,
-    /// The value.
-    pub value: String,
-    /// Whether hits must not have it.
-    pub negated: bool,
-}
-
-/// What hits can be narrowed by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Facet {
-    /// Asset kinds, and `column`.
-    Kind,
-    /// The source that defines it.
-    Source,
-    /// The owner; "" for none.
-    Owner,
-    /// A tag.
-    Tag,
-    /// `yes` or `no`.
-    Deprecated,
-    /// `yes` or `no`.
-    Described,
-}
-
-impl Facet {
-    /// Every facet, in the order that pages show.
-    pub const ALL: [Facet; 6] = [Facet::Kind, Facet::Owner, Facet::Source, Facet::Tag, Facet::Deprecated, Facet::Described];
-
-    /// The word used in URLs.
-    pub fn word(self) -> &'static str {
-        match self {
-            Facet::Kind => "kind",
-            Facet::Source => "source",
-            Facet::Owner => "owner",
-            Facet::Tag => "tag",
-            Facet::Deprecated => "deprecated",
-            Facet::Described => "described",
-        }
-    }
-
-    /// The facet that `word` names.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|facet| facet.word() == word)
-    }
 }
 
 /// A result page.
@@ -139,56 +91,97 @@ pub struct Suggestion {
     pub marks: Vec<(usize, usize)>,
 }
 
-/// Columns of one name that are calculated by aggregating: a metric that nobody declared.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct ImpliedMetric {
-    /// The column's name.
-    pub name: String,
-    /// Every calculation, the most read first.
-    pub definitions: Vec<MetricDefinition>,
-}
-
-/// One calculation of a metric.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct MetricDefinition {
-    /// The asset that has it.
-    pub asset: AssetRef,
-    /// The column that holds it.
-    pub column: String,
-    /// Owners' names.
-    pub owners: Vec<String>,
-    /// What it means, own or inherited, as plain text; "" where nobody said.
-    pub meaning: String,
-    /// The expression that computes it.
-    pub expression: String,
-    /// Where the expression stands.
-    pub place: Option<Place>,
-    /// How many assets read it.
-    pub readers: u64,
-}
-
 impl View {
     /// One page of what matches `query`.
     ///
     /// # Errors
     /// When the index or the store cannot be read.
-    pub async fn search(&self, _query: &SearchQuery) -> Result<SearchAnswer> {
-        Ok(SearchAnswer::default())
+    pub async fn search(&self, query: &SearchQuery) -> Result<SearchAnswer> {
+        let limit = match query.per_page {
+            0 => SearchQuery::PER_PAGE,
+            wanted => wanted.min(SearchQuery::MOST_PER_PAGE),
+        };
+        let asked = IndexQuery {
+            text: query.text.clone(),
+            filters: query.filters.clone(),
+            offset: query.page.saturating_mul(limit),
+            limit,
+            now: None,
+        };
+        let index = self.search.clone();
+        let found = tokio::task::spawn_blocking(move || index.search(&asked));
+        let found = found.await.map_err(broken)?.map_err(broken)?;
+        let is_first_page = query.page == 0 && !query.text.trim().is_empty();
+        let metrics = if is_first_page { self.implied_metrics(&query.text).await? } else { Vec::new() };
+        Ok(SearchAnswer {
+            total: found.total,
+            hits: found.hits.into_iter().filter_map(|hit| self.hit(hit)).collect(),
+            facets: found.facets.into_iter().map(|facet| FacetCounts { facet: facet.facet, values: facet.values }).collect(),
+            relaxed: found.relaxed,
+            did_you_mean: found.did_you_mean,
+            metrics,
+        })
     }
 
     /// At most `most` names that start with or contain `text`, best first.
     ///
     /// # Errors
     /// When the index or the store cannot be read.
-    pub async fn suggest(&self, _text: &str, _most: usize) -> Result<Vec<Suggestion>> {
-        Ok(Vec::new())
+    pub async fn suggest(&self, text: &str, most: usize) -> Result<Vec<Suggestion>> {
+        let (index, text) = (self.search.clone(), text.to_owned());
+        let found = tokio::task::spawn_blocking(move || index.suggest(&text, most));
+        let found = found.await.map_err(broken)?.map_err(broken)?;
+        Ok(found
+            .into_iter()
+            .filter_map(|hit| {
+                let (asset, column) = (self.point(hit.found.asset)?, hit.found.column);
+                Some(Suggestion { asset, column, marks: hit.name_marks })
+            })
+            .collect())
     }
 
-    /// The metrics that `text` names: columns calculated by aggregating whose name has every word.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn implied_metrics(&self, _text: &str) -> Result<Vec<ImpliedMetric>> {
-        Ok(Vec::new())
+    fn hit(&self, hit: SearchHit) -> Option<Hit> {
+        let asset = self.point(hit.found.asset)?;
+        let facts = self.facts.of(hit.found.asset);
+        let deprecation = facts.deprecated.as_ref().and_then(|fact| self.deprecation(fact));
+        Some(Hit {
+            asset,
+            why: hit.why.iter().map(say_why).collect::<Vec<_>>().join(" · "),
+            column: hit.found.column,
+            name_marks: hit.name_marks,
+            friendly_name: hit.found.friendly_name,
+            owners: hit.found.owners,
+            summary: hit.found.summary,
+            summary_marks: hit.summary_marks,
+            replacement: deprecation.and_then(|deprecation| deprecation.replacement),
+            readers: self.graph.degree(hit.found.asset, Direction::Downstream) as u64,
+            score: hit.score,
+        })
     }
+}
+
+fn say_why(why: &Why) -> String {
+    match why {
+        Why::ExactName => "exact name".to_owned(),
+        Why::ExactLastParts => "exact end of the name".to_owned(),
+        Why::NameStarts => "name starts with it".to_owned(),
+        Why::NameHas(_) => "name".to_owned(),
+        Why::CalledAlso(words) => format!("also called {}", words.join(", ")),
+        Why::Columns(columns) if columns.len() > 3 => format!("{} columns", columns.len()),
+        Why::Columns(columns) => format!("column {}", columns.join(", ")),
+        Why::DescriptionHas(_) => "description".to_owned(),
+        Why::TagOrOwnerHas(words) => format!("tag or owner {}", words.join(", ")),
+        Why::Spelling(words) => {
+            let taken: Vec<String> = words.iter().map(|(typed, found)| format!("{typed} taken for {found}")).collect();
+            taken.join(", ")
+        }
+        Why::Used(1) => "read by 1".to_owned(),
+        Why::Used(readers) => format!("read by {readers}"),
+        Why::Certified => "certified".to_owned(),
+        Why::Deprecated => "deprecated".to_owned(),
+    }
+}
+
+fn broken(cause: impl std::fmt::Display) -> CatalogError {
+    CatalogError::broken("the search index", cause)
 }

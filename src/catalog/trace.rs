@@ -1,9 +1,16 @@
 //! Traces through columns, and the impact of a change.
 
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
+
 use serde::Serialize;
 
 use super::{AssetRef, CatalogError, ColumnRef, Direction, Result, View};
-use crate::model::{ColumnEdgeKind, EdgeState};
+use crate::{
+    graph::{EdgeKinds, ImpactedAsset, Start, TraceQuery as GraphTrace},
+    model::{AssetId, AssetKind, ColumnEdgeKind, EdgeState},
+};
+
+pub use crate::graph::Reach;
 
 /// A trace to run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,6 +107,8 @@ pub struct Affected {
     pub asset: AssetRef,
     /// How bad.
     pub severity: ImpactSeverity,
+    /// How it is reached, by the worst of all paths.
+    pub reach: Reach,
     /// How it depends on it: the kinds of the last edges, sorted (`AGGREGATION`, `FILTER`, …).
     pub kinds: Vec<String>,
     /// Its columns that are affected, sorted; empty where its rows or the whole of it are.
@@ -139,14 +148,118 @@ impl View {
     /// # Errors
     /// [`CatalogError::NotFound`] where there is no such asset or column.
     pub async fn trace(&self, query: &TraceQuery) -> Result<TraceAnswer> {
-        Err(CatalogError::not_found(&query.namespace, &query.name))
+        let asset = self.demand(&query.namespace, &query.name)?;
+        let (id, pointer) = (asset.id, self.point_at(asset));
+        let column = self.demand_column(asset, query.column.as_deref()).await?;
+        let asked = GraphTrace {
+            start: start(id, column.as_deref()),
+            direction: query.direction,
+            depth: query.depth,
+            kinds: if query.kinds.is_empty() {
+                EdgeKinds::COLUMN
+            } else {
+                query.kinds.iter().fold(EdgeKinds::NONE, |kinds, kind| kinds.with(*kind))
+            },
+            most: if query.most == 0 { TraceQuery::MOST } else { query.most },
+        };
+        let graph = Arc::clone(&self.graph);
+        let found = tokio::task::spawn_blocking(move || graph.trace(&asked)).await;
+        let found = found.map_err(|cause| CatalogError::broken("tracing", cause))?.unwrap_or_default();
+        let unknown = AssetRef { name: String::new(), ..pointer.clone() };
+        let columns = found
+            .columns
+            .iter()
+            .map(|traced| {
+                let path = self.graph.column(traced.column).map_or("", |(_, path)| path);
+                TracedColumn {
+                    column: ColumnRef {
+                        asset: self.point(traced.asset).unwrap_or_else(|| unknown.clone()),
+                        column: join_path(path, traced.suffix.as_deref()),
+                    },
+                    depth: traced.depth,
+                    kind: traced.kind(),
+                    is_end: traced.is_end,
+                    row_edges: u64::from(traced.row_edges),
+                }
+            })
+            .collect();
+        Ok(TraceAnswer {
+            asset: pointer,
+            column,
+            direction: query.direction,
+            columns,
+            edges: found
+                .edges
+                .iter()
+                .map(|edge| TracedEdge { from: edge.from as usize, to: edge.to as usize, kind: edge.kind, state: edge.state })
+                .collect(),
+            assets: found.assets.into_iter().filter_map(|(asset, depth)| Some((self.point(asset)?, depth))).collect(),
+            cut: found.cut,
+        })
     }
 
     /// All that depends on an asset, or on one column of it, row edges included.
     ///
     /// # Errors
     /// [`CatalogError::NotFound`] where there is no such asset or column.
-    pub async fn impact(&self, namespace: &str, name: &str, _column: Option<&str>) -> Result<ImpactAnswer> {
-        Err(CatalogError::not_found(namespace, name))
+    pub async fn impact(&self, namespace: &str, name: &str, column: Option<&str>) -> Result<ImpactAnswer> {
+        let asset = self.demand(namespace, name)?;
+        let (id, pointer) = (asset.id, self.point_at(asset));
+        let column = self.demand_column(asset, column).await?;
+        let (graph, from) = (Arc::clone(&self.graph), start(id, column.as_deref()));
+        let found = tokio::task::spawn_blocking(move || graph.impact(&from, 10 * TraceQuery::MOST)).await;
+        let found = found.map_err(|cause| CatalogError::broken("tracing", cause))?.unwrap_or_default();
+        let mut affected: Vec<Affected> = found.assets.iter().filter_map(|hit| self.affected(hit)).collect();
+        affected.sort_by(|one, other| (one.severity, one.depth, &one.asset).cmp(&(other.severity, other.depth, &other.asset)));
+        let mut owners: BTreeMap<String, u64> = BTreeMap::new();
+        for owner in affected.iter().flat_map(|hit| &hit.owners) {
+            *owners.entry(owner.clone()).or_default() += 1;
+        }
+        let mut owners: Vec<(String, u64)> = owners.into_iter().collect();
+        owners.sort_by_key(|(name, assets)| (Reverse(*assets), name.clone()));
+        Ok(ImpactAnswer { asset: pointer, column, affected, owners, cut: found.cut })
+    }
+
+    fn affected(&self, hit: &ImpactedAsset) -> Option<Affected> {
+        let asset = self.point(hit.asset)?;
+        let severity = match asset.kind {
+            AssetKind::Dashboard | AssetKind::Chart | AssetKind::Metric => ImpactSeverity::Seen,
+            _ if hit.depth <= 1 => ImpactSeverity::Breaks,
+            _ => ImpactSeverity::Changes,
+        };
+        Some(Affected {
+            asset,
+            severity,
+            reach: hit.reach,
+            kinds: hit.kinds.words().into_iter().map(str::to_owned).collect(),
+            columns: hit.columns.clone(),
+            depth: hit.depth,
+            owners: self.facts.of(hit.asset).owner_names(),
+        })
+    }
+
+    /// The column as declared, or the error that says there is none; `None` where none is asked for.
+    pub(super) async fn demand_column(&self, asset: &crate::store::AssetRow, column: Option<&str>) -> Result<Option<String>> {
+        let Some(column) = column else { return Ok(None) };
+        match self.find_column(asset, column).await? {
+            Some(found) => Ok(Some(found)),
+            None => Err(CatalogError::not_found(&asset.namespace, &format!("{}.{column}", asset.name))),
+        }
+    }
+}
+
+fn start(asset: AssetId, column: Option<&str>) -> Start {
+    match column {
+        Some(column) => Start::Path(asset, column.to_owned()),
+        None => Start::Asset(asset),
+    }
+}
+
+/// `items` and `sku` → `items.sku`; a star gives way to what was asked of it.
+fn join_path(path: &str, suffix: Option<&str>) -> String {
+    match suffix {
+        None | Some("") => path.to_owned(),
+        Some(suffix) if path == "*" => suffix.to_owned(),
+        Some(suffix) => format!("{path}.{suffix}"),
     }
 }

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use crate::model::{AssetKind, AssetRole, Severity};
+use crate::model::{AssetKind, AssetRole, LineIndex, Severity, Span};
+
+pub use crate::graph::Direction;
 
 /// A pointer at an asset, enough to show and to link it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -150,17 +152,6 @@ pub struct PlacedDiagnostic {
     pub place: Place,
 }
 
-/// Up or down the flow of data.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Direction {
-    /// Towards the sources.
-    #[default]
-    Upstream,
-    /// Towards the users.
-    Downstream,
-}
-
 /// A piece of SQL with a marked part.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Excerpt {
@@ -173,6 +164,9 @@ pub struct Excerpt {
 }
 
 impl Excerpt {
+    /// Lines at most.
+    pub const MOST_LINES: usize = 24;
+
     /// The lines before, inside and after the marked part.
     pub fn parts(&self) -> (&str, &str, &str) {
         let (start, end) = self.marked;
@@ -181,5 +175,22 @@ impl Excerpt {
             self.text.get(start..end).unwrap_or(&self.text),
             self.text.get(end..).unwrap_or(""),
         )
+    }
+
+    /// The whole lines around `span` of `text`, at most [`Excerpt::MOST_LINES`] of them.
+    pub(super) fn around(text: &str, span: Span) -> Excerpt {
+        let bound = |at: u32| (0..=(at as usize).min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        let (start, end) = (bound(span.start), bound(span.end.max(span.start)));
+        let from = text.get(..start).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
+        let mut to = text.get(end..).and_then(|after| after.find('\n')).map_or(text.len(), |at| end + at);
+        let lines = text.get(from..to).unwrap_or("");
+        if let Some((cut, _)) = lines.match_indices('\n').nth(Excerpt::MOST_LINES - 1) {
+            to = from + cut;
+        }
+        Excerpt {
+            text: text.get(from..to).unwrap_or("").to_owned(),
+            first_line: LineIndex::new(text).line(span.start),
+            marked: (start - from, end.min(to) - from),
+        }
     }
 }

@@ -14,8 +14,6 @@ pub(super) enum Tone {
     Name,
     /// Beside the point: rails, paths, counts.
     Faint,
-    /// Fine.
-    Good,
     /// Look here.
     Warn,
     /// Broken.
@@ -29,7 +27,6 @@ impl Tone {
         match self {
             Tone::Name => "36",
             Tone::Faint => "2",
-            Tone::Good => "32",
             Tone::Warn => "33",
             Tone::Bad => "31",
             Tone::Strong => "1",

@@ -1,1 +1,6 @@
-//! insight
+//! Pure readings of stored rows: sentences, findings, conflicts.
+//!
+//! In: plain data of `model`. Out: plain data. Never reads a file, a clock or the store.
+
+pub mod explain;
+mod sentence;

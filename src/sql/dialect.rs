@@ -145,7 +145,7 @@ impl base::Dialect for Grammar {
     }
 
     fn supports_string_literal_concatenation(&self) -> bool {
-        self.base.supports_string_literal_concatenation() || self.is(&[Dialect::Spark, Dialect::Databricks])
+        self.base.supports_string_literal_concatenation() || self.is(&[Dialect::BigQuery, Dialect::Spark, Dialect::Databricks])
     }
 
     fn is_delimited_identifier_start(&self, ch: char) -> bool {

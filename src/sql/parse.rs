@@ -17,10 +17,15 @@ use super::{
     deep::with_deep_stack,
     dialect,
     lexer::{Kind, Token},
+    mend,
     split::{self, Piece, PieceKind},
     tokens,
 };
 use crate::model::{RelationName, Span};
+
+mod heads;
+mod relations;
+mod routine;
 
 /// One statement, or one head of a block, with what was done to make it readable.
 #[derive(Debug)]
@@ -99,13 +104,15 @@ pub(crate) struct Routine {
     pub(crate) replaces: bool,
 }
 
-/// Procedure or function.
+/// What a routine is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RoutineKind {
-    /// CREATE PROCEDURE.
+    /// CREATE PROCEDURE, and triggers, tasks and events, which run statements likewise.
     Procedure,
     /// CREATE FUNCTION.
     Function,
+    /// A function that yields rows: its body's last query.
+    TableFunction,
 }
 
 /// Parses every statement of `text`.
@@ -120,7 +127,11 @@ pub(crate) fn parse(text: &str, options: &Options) -> Vec<Parsed> {
     reader.read(&split.pieces)
 }
 
+/// What was mended, and whether one statement came of it.
+type Mends = (Vec<(&'static str, Span)>, bool);
+
 /// Reads the pieces of one text.
+#[derive(Clone, Copy)]
 struct Reader<'t> {
     text: &'t str,
     tokens: &'t [Token],
@@ -151,27 +162,105 @@ impl Reader<'_> {
             _ if measure.depth > self.options.max_depth || measure.chain > LONGEST_CHAIN => {
                 push(self.too_large(tokens, &measure), Vec::new());
             }
-            PieceKind::Statement | PieceKind::Routine => {
-                let (body, mends) = with_deep_stack(height, || self.statement(tokens));
-                push(body, mends);
+            PieceKind::Statement => {
+                if let Some(literal) = self.constant_script(tokens) {
+                    return parsed.append(&mut self.inner_script(literal));
+                }
+                with_deep_stack(height, || self.statement(tokens, piece.conditional, height, parsed));
             }
-            PieceKind::Condition | PieceKind::ForHead | PieceKind::Declaration => {}
+            PieceKind::Routine => match with_deep_stack(height, || self.routine(tokens)) {
+                Some(body) => push(body, Vec::new()),
+                None => with_deep_stack(height, || self.statement(tokens, piece.conditional, height, parsed)),
+            },
+            PieceKind::Condition => push(with_deep_stack(height, || self.condition(tokens)), Vec::new()),
+            PieceKind::ForHead => push(with_deep_stack(height, || self.for_head(tokens)), Vec::new()),
+            PieceKind::Declaration => push(with_deep_stack(height, || self.declaration(tokens)), Vec::new()),
         }
     }
 
-    fn statement(&self, tokens: &[Token]) -> (Body, Vec<(&'static str, Span)>) {
-        let converted = tokens::convert(self.text, tokens, self.options.dialect);
-        match self.run(converted) {
-            Ok(statement) => (Body::Statement(Box::new(statement)), Vec::new()),
-            Err(error) => (self.failed(tokens, &error), Vec::new()),
+    /// The constant text that EXECUTE IMMEDIATE or DO runs.
+    fn constant_script(&self, tokens: &[Token]) -> Option<Token> {
+        let first = tokens.first()?;
+        let at = match first.keyword() {
+            Keyword::EXECUTE if tokens.get(1)?.keyword() == Keyword::IMMEDIATE => 2,
+            Keyword::DO => 1,
+            _ => return None,
+        };
+        let literal = tokens.get(at)?;
+        let ends =
+            tokens.get(at + 1).is_none_or(|next| matches!(next.keyword(), Keyword::INTO | Keyword::USING | Keyword::LANGUAGE));
+        (matches!(literal.kind, Kind::Text | Kind::Dollar) && ends && self.routines < 8).then_some(*literal)
+    }
+
+    /// Parses a statement, mends it where that fails, and pushes what comes of it.
+    fn statement(&self, tokens: &[Token], conditional: bool, height: usize, parsed: &mut Vec<Parsed>) {
+        let span = heads::place(tokens);
+        let mut push = |span, body, mends| parsed.push(Parsed { span, body, mends, conditional, height });
+        if let Some(body) = self.command(tokens) {
+            return push(span, body, Vec::new());
         }
+        let mut mends = Vec::new();
+        let variables = self.variables_clause(tokens);
+        if let Some((from, to)) = variables {
+            mends.push(("into variables", heads::place(&tokens[from..to])));
+        }
+        let error = match self.run(self.convert(tokens, variables)) {
+            Ok(statement) => return push(span, Body::Statement(Box::new(statement)), mends),
+            Err(error) => error,
+        };
+        if matches!(error, ParserError::RecursionLimitExceeded) {
+            return push(span, self.too_deep(tokens), mends);
+        }
+        if let Some(statements) = self.mended(self.convert(tokens, variables)) {
+            for (statement, mended) in statements {
+                let place = if mended.1 { span } else { mended.0.iter().fold(Span::default(), |all, (_, at)| all.cover(*at)) };
+                push(place, Body::Statement(Box::new(statement)), [mends.clone(), mended.0].concat());
+            }
+            return;
+        }
+        push(span, self.harmless(tokens).unwrap_or_else(|| self.failed(tokens, &error)), mends);
+    }
+
+    /// The parser's tokens without those of the clause `without`.
+    fn convert(&self, tokens: &[Token], without: Option<(usize, usize)>) -> Vec<TokenWithSpan> {
+        match without {
+            None => tokens::convert(self.text, tokens, self.options.dialect),
+            Some((from, to)) => {
+                let kept = [&tokens[..from], &tokens[to..]].concat();
+                tokens::convert(self.text, &kept, self.options.dialect)
+            }
+        }
+    }
+
+    /// The statements that mending makes readable, each with its mends and whether it is the only one.
+    fn mended(&self, converted: Vec<TokenWithSpan>) -> Option<Vec<(Statement, Mends)>> {
+        let attempts = mend::mend(converted, self.options.dialect);
+        let only = attempts.len() == 1;
+        let mut statements = Vec::with_capacity(attempts.len());
+        for attempt in attempts {
+            let mut mends = attempt.mends;
+            let statement = match self.run(attempt.tokens.clone()) {
+                Ok(statement) => statement,
+                Err(_) => {
+                    let stripped = mend::strip(attempt.tokens);
+                    mends.extend(stripped.mends);
+                    self.run(stripped.tokens).ok()?
+                }
+            };
+            statements.push((statement, (mends, only)));
+        }
+        Some(statements)
+    }
+
+    fn parser(&self, tokens: Vec<TokenWithSpan>) -> Parser<'_> {
+        Parser::new(&self.grammar)
+            .with_recursion_limit(self.options.max_depth.saturating_mul(4).saturating_add(100))
+            .with_tokens_with_locations(tokens)
     }
 
     /// Parses one statement out of all of `tokens`.
     fn run(&self, tokens: Vec<TokenWithSpan>) -> Result<Statement, ParserError> {
-        let mut parser = Parser::new(&self.grammar)
-            .with_recursion_limit(self.options.max_depth.saturating_mul(4).saturating_add(100))
-            .with_tokens_with_locations(tokens);
+        let mut parser = self.parser(tokens);
         let statement = parser.parse_statement()?;
         match parser.peek_token_ref() {
             token if token.token == sqlparser::tokenizer::Token::EOF => Ok(statement),
@@ -186,16 +275,27 @@ impl Reader<'_> {
         let end = tokens.last().map_or(0, |token| token.end as usize);
         let start = place.parse::<usize>().map_or(end, |column| column.saturating_sub(1));
         let at = tokens.iter().find(|token| token.start as usize >= start).map_or(Span::new(end, end), |token| token.span());
-        Body::Failed { message: message.to_owned(), at, reads: Vec::new(), writes: Vec::new() }
+        let (reads, writes) = self.relations(tokens);
+        Body::Failed { message: message.to_owned(), at, reads, writes }
     }
 
-    fn too_large(&self, _tokens: &[Token], measure: &Measure) -> Body {
+    fn too_deep(&self, tokens: &[Token]) -> Body {
+        let (reads, writes) = self.relations(tokens);
+        Body::TooLarge {
+            message: format!("nested deeper than the {} levels that are read", self.options.max_depth),
+            reads,
+            writes,
+        }
+    }
+
+    fn too_large(&self, tokens: &[Token], measure: &Measure) -> Body {
         let message = if measure.depth > self.options.max_depth {
             format!("nested {} deep, more than the {} that are read", measure.depth, self.options.max_depth)
         } else {
             format!("a chain of {} operators, more than the {LONGEST_CHAIN} that are read", measure.chain)
         };
-        Body::TooLarge { message, reads: Vec::new(), writes: Vec::new() }
+        let (reads, writes) = self.relations(tokens);
+        Body::TooLarge { message, reads, writes }
     }
 
     fn first_word(&self, tokens: &[Token]) -> String {

@@ -18,8 +18,8 @@ use crate::model::Dialect;
 pub(crate) fn convert(text: &str, tokens: &[lexer::Token], dialect: Dialect) -> Vec<TokenWithSpan> {
     let mut converter =
         Converter { text, dialect, out: Vec::with_capacity(tokens.len() + 8), angles: 0, stage: false, last: None };
-    for token in tokens {
-        converter.add(*token);
+    for (at, token) in tokens.iter().enumerate() {
+        converter.add(*token, tokens.get(at + 1));
     }
     converter.out
 }
@@ -85,14 +85,17 @@ struct Converter<'t> {
 }
 
 impl Converter<'_> {
-    fn add(&mut self, token: lexer::Token) {
+    fn add(&mut self, token: lexer::Token, next: Option<&lexer::Token>) {
         if token.kind == Kind::Comment {
             return;
         }
         self.mark_gap(token);
         let word = token.of(self.text);
         let converted = match token.kind {
-            Kind::Word(keyword) => Token::Word(Word { value: word.to_owned(), quote_style: None, keyword }),
+            Kind::Word(keyword) => {
+                let keyword = if self.is_part(token, next) { Keyword::NoKeyword } else { keyword };
+                Token::Word(Word { value: word.to_owned(), quote_style: None, keyword })
+            }
             Kind::Quoted => self.quoted(word),
             Kind::Text => self.string(word),
             Kind::Dollar => dollar(word),
@@ -108,6 +111,12 @@ impl Converter<'_> {
             Kind::Comment => return,
         };
         self.push(converted, token);
+    }
+
+    /// Whether a period touches the word, so that it is part of a name and no keyword.
+    fn is_part(&self, token: lexer::Token, next: Option<&lexer::Token>) -> bool {
+        self.last.is_some_and(|last| last.kind == Kind::Period && last.end == token.start)
+            || next.is_some_and(|next| next.kind == Kind::Period && next.start == token.end)
     }
 
     fn push(&mut self, converted: Token, token: lexer::Token) {

@@ -1,0 +1,171 @@
+//! Keeps the search index at the published run: what stands in the store, put where it is found.
+
+use std::path::{Path, PathBuf};
+
+use super::{CatalogError, Result, facts::first_line};
+use crate::{
+    model::{AssetId, FactKind, RunNumber},
+    search::{IndexWriter, SearchColumn, SearchDocument, SearchError, SearchIndex},
+    store::{SearchRow, Store},
+};
+
+/// Assets that are loaded and indexed together: bounds memory, not the result.
+const ASSETS_TOGETHER: usize = 2_000;
+
+/// The folder of the index in a data folder.
+pub fn index_folder(data: &Path) -> PathBuf {
+    data.join("index")
+}
+
+/// Opens the index of a data folder. One that is damaged is emptied; it is only a cache.
+pub(super) async fn open_index(data: &Path) -> Result<SearchIndex> {
+    let folder = index_folder(data);
+    let opened = tokio::task::spawn_blocking(move || match SearchIndex::open(&folder) {
+        Ok(index) => Ok(index),
+        Err(cause) => {
+            tracing::warn!(%cause, "the search index is emptied");
+            if folder.exists() {
+                std::fs::remove_dir_all(&folder)
+                    .map_err(|cause| SearchError::Open { path: folder.clone(), reason: cause.to_string() })?;
+            }
+            SearchIndex::open(&folder)
+        }
+    });
+    opened.await.map_err(|cause| broken(&cause))?.map_err(|cause| broken(&cause))
+}
+
+/// Rebuilds the index where it is not of `run`. While another process writes it, it is left alone.
+pub(super) async fn repair_index(store: &Store, index: &SearchIndex, run: RunNumber) -> Result<()> {
+    let found = index.view().map_err(|cause| broken(&cause))?.run();
+    if found == Some(run) {
+        return Ok(());
+    }
+    tracing::info!(?found, run = run.0, "the search index is rebuilt");
+    match rebuild_index(store, index, run).await {
+        Err(CatalogError::Broken { cause, .. }) if cause.contains("being written by another process") => {
+            tracing::warn!(cause, "the search index is left as it is");
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+/// Puts every asset of `run` into the index, in place of what it held.
+///
+/// # Errors
+/// When the store cannot be read, or the index is held by another process or cannot be written.
+pub async fn rebuild_index(store: &Store, index: &SearchIndex, run: RunNumber) -> Result<()> {
+    let assets: Vec<AssetId> = store.load_assets(run).await?.iter().map(|asset| asset.id).collect();
+    write_index(store, index, run, IndexChange { assets, from_nothing: true }).await
+}
+
+/// Brings an index from run `since` to `run`: only what changed is written.
+///
+/// # Errors
+/// When the store cannot be read, or the index is held by another process or cannot be written.
+pub async fn update_index(store: &Store, index: &SearchIndex, since: RunNumber, run: RunNumber) -> Result<()> {
+    let assets = store.changed_assets(since, run).await?;
+    write_index(store, index, run, IndexChange { assets, from_nothing: false }).await
+}
+
+struct IndexChange {
+    assets: Vec<AssetId>,
+    from_nothing: bool,
+}
+
+async fn write_index(store: &Store, index: &SearchIndex, run: RunNumber, change: IndexChange) -> Result<()> {
+    let mut writer = index.writer().map_err(|cause| broken(&cause))?;
+    if change.from_nothing {
+        writer.clear().map_err(|cause| broken(&cause))?;
+    }
+    for together in change.assets.chunks(ASSETS_TOGETHER) {
+        let rows = store.load_search_rows(run, Some(together)).await?;
+        let together = together.to_vec();
+        let written = tokio::task::spawn_blocking(move || put_rows(writer, &together, &rows));
+        writer = written.await.map_err(|cause| broken(&cause))?.map_err(|cause| broken(&cause))?;
+    }
+    let committed = tokio::task::spawn_blocking(move || writer.commit(run));
+    committed.await.map_err(|cause| broken(&cause))?.map_err(|cause| broken(&cause))
+}
+
+/// Puts `rows` in and takes those of `assets` out that have no row any more.
+fn put_rows(mut writer: IndexWriter, assets: &[AssetId], rows: &[SearchRow]) -> std::result::Result<IndexWriter, SearchError> {
+    let mut there: Vec<AssetId> = rows.iter().map(|row| row.asset.id).collect();
+    there.sort();
+    for gone in assets.iter().filter(|asset| there.binary_search(asset).is_err()) {
+        writer.remove(*gone)?;
+    }
+    for row in rows {
+        writer.put(&search_document(row))?;
+    }
+    Ok(writer)
+}
+
+/// What the index holds of one asset.
+pub fn search_document(row: &SearchRow) -> SearchDocument {
+    let mut document = SearchDocument {
+        asset: row.asset.id,
+        namespace: row.asset.namespace.to_string(),
+        name: row.asset.name.to_string(),
+        kind: row.asset.kind,
+        aliases: row.aliases.clone(),
+        friendly_name: None,
+        synonyms: Vec::new(),
+        description: String::new(),
+        owners: Vec::new(),
+        tags: Vec::new(),
+        sources: row.sources.iter().map(ToString::to_string).collect(),
+        columns: row
+            .columns
+            .iter()
+            .map(|column| SearchColumn {
+                path: column.name.clone(),
+                description: column.description.as_deref().map(first_line).unwrap_or_default(),
+            })
+            .collect(),
+        deprecated: false,
+        replacement: None,
+        usage: row.readers,
+        certified: false,
+        changed_at: row.changed_at,
+    };
+    for fact in &row.facts {
+        take_fact(&mut document, &fact.what);
+    }
+    document
+}
+
+fn take_fact(document: &mut SearchDocument, fact: &FactKind) {
+    match fact {
+        FactKind::FriendlyName { name } => {
+            document.friendly_name.get_or_insert_with(|| name.clone());
+        }
+        FactKind::Description { text } => {
+            if !document.description.is_empty() {
+                document.description.push('\n');
+            }
+            document.description.push_str(text);
+        }
+        FactKind::Owner { name } => add_once(&mut document.owners, name.clone()),
+        FactKind::Tag { name } => add_once(&mut document.tags, name.clone()),
+        FactKind::Label { key, value } if value.is_empty() => add_once(&mut document.tags, key.clone()),
+        FactKind::Label { key, value } => add_once(&mut document.tags, format!("{key}:{value}")),
+        FactKind::Deprecated { replacement, .. } => {
+            document.deprecated = true;
+            if document.replacement.is_none() {
+                document.replacement.clone_from(replacement);
+            }
+        }
+        FactKind::Reviewer { .. } | FactKind::Schedule { .. } | FactKind::Columns { .. } | FactKind::Generated { .. } => {}
+    }
+}
+
+fn add_once(list: &mut Vec<String>, value: String) {
+    if !list.contains(&value) {
+        list.push(value);
+    }
+}
+
+fn broken(cause: &dyn std::fmt::Display) -> CatalogError {
+    CatalogError::broken("the search index", cause)
+}

@@ -1,0 +1,200 @@
+//! Metrics that nobody declared: columns of one name that are calculated by aggregating.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use serde::Serialize;
+
+use super::{AssetRef, Direction, Place, Result, View, facts::first_line, names::last_part};
+use crate::{
+    insight::explain::{Making, MakingInput, divides, make_column},
+    model::{AssetId, ColumnEdgeKind, ColumnId, LineIndex, Span, Step},
+    store::{AssetDetail, Definition},
+};
+
+/// Metrics in one answer.
+const MOST_METRICS: usize = 5;
+/// Definitions of one metric that are looked at.
+const MOST_DEFINITIONS: usize = 24;
+/// Longest expression in an answer, in characters.
+const LONGEST_EXPRESSION: usize = 400;
+
+/// Columns of one name that are calculated by aggregating: a metric that nobody declared.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ImpliedMetric {
+    /// The column's name.
+    pub name: String,
+    /// Every calculation, the most read first.
+    pub definitions: Vec<MetricDefinition>,
+}
+
+/// One calculation of a metric.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MetricDefinition {
+    /// The asset that has it.
+    pub asset: AssetRef,
+    /// The column that holds it.
+    pub column: String,
+    /// Owners' names.
+    pub owners: Vec<String>,
+    /// What it means, own or inherited, as plain text; "" where nobody said.
+    pub meaning: String,
+    /// The expression that computes it.
+    pub expression: String,
+    /// Where the expression stands.
+    pub place: Option<Place>,
+    /// How many assets read it.
+    pub readers: u64,
+}
+
+/// A name that calculated columns have.
+#[derive(Debug)]
+pub(super) struct CalculatedName {
+    /// In lower case.
+    name: String,
+    columns: Vec<(AssetId, ColumnId)>,
+}
+
+impl View {
+    /// The metrics that `text` names: columns calculated by aggregating whose name has every word,
+    /// those with the most definitions first. Copies of a calculation are not definitions.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn implied_metrics(&self, text: &str) -> Result<Vec<ImpliedMetric>> {
+        let words = words(text);
+        if words.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut metrics = Vec::new();
+        let named = self.calculated().iter().filter(|entry| words.iter().all(|word| entry.name.contains(word.as_str())));
+        for entry in named.take(4 * MOST_METRICS) {
+            let mut definitions = Vec::new();
+            for column in entry.columns.iter().take(MOST_DEFINITIONS) {
+                definitions.extend(self.define_metric(*column).await?);
+            }
+            if !definitions.is_empty() {
+                metrics.push(ImpliedMetric { name: entry.name.clone(), definitions });
+            }
+        }
+        // A ratio is what people most often mean; among the rest, what most define.
+        let ratios =
+            |metric: &ImpliedMetric| metric.definitions.iter().filter(|definition| divides(&definition.expression)).count();
+        metrics.sort_by_key(|metric| (Reverse(ratios(metric)), Reverse(metric.definitions.len()), metric.name.clone()));
+        metrics.truncate(MOST_METRICS);
+        Ok(metrics)
+    }
+
+    /// Names of columns that assets of different owners each aggregate, with how many do, most first.
+    pub(super) fn competing_names(&self, most: usize) -> Vec<(String, u64)> {
+        let mut names: Vec<(String, u64)> = Vec::new();
+        for entry in self.calculated() {
+            let aggregated = |column: &ColumnId| self.has_edge_of(*column, &[ColumnEdgeKind::Aggregation]);
+            let columns: Vec<_> = entry.columns.iter().filter(|(_, column)| aggregated(column)).collect();
+            let owners = columns.iter().map(|(asset, _)| self.facts.of(*asset).owner_names());
+            let owners: BTreeSet<Vec<String>> = owners.filter(|names| !names.is_empty()).collect();
+            if owners.len() > 1 {
+                names.push((entry.name.clone(), columns.len() as u64));
+            }
+        }
+        names.sort_by_key(|(name, columns)| (Reverse(*columns), name.clone()));
+        names.truncate(most);
+        names
+    }
+
+    /// Calculated columns by name: names that most columns have first, in a name the most read first.
+    fn calculated(&self) -> &[CalculatedName] {
+        self.calculated.get_or_init(|| self.find_calculated())
+    }
+
+    fn find_calculated(&self) -> Vec<CalculatedName> {
+        let computing = [ColumnEdgeKind::Aggregation, ColumnEdgeKind::Conditional, ColumnEdgeKind::Transformation];
+        let mut by_name: BTreeMap<String, Vec<(AssetId, ColumnId)>> = BTreeMap::new();
+        for asset in &self.assets {
+            for (column, path) in self.graph.columns_of(asset.id) {
+                if path != "*" && self.has_edge_of(column, &computing) {
+                    by_name.entry(path.to_lowercase()).or_default().push((asset.id, column));
+                }
+            }
+        }
+        let mut names: Vec<CalculatedName> =
+            by_name.into_iter().map(|(name, columns)| CalculatedName { name, columns }).collect();
+        for entry in &mut names {
+            entry.columns.sort_by_key(|(asset, column)| (Reverse(self.readers(*asset)), *column));
+        }
+        names.sort_by_key(|entry| (Reverse(entry.columns.len()), entry.name.clone()));
+        names
+    }
+
+    fn has_edge_of(&self, column: ColumnId, kinds: &[ColumnEdgeKind]) -> bool {
+        let edges = self.graph.column_edges(column, Direction::Upstream);
+        edges.into_iter().filter_map(|edge| self.graph.edge(edge)).any(|edge| kinds.contains(&edge.kind))
+    }
+
+    /// The calculation of a column, where its own SQL aggregates or divides aggregates.
+    async fn define_metric(&self, (asset, column): (AssetId, ColumnId)) -> Result<Option<MetricDefinition>> {
+        let Some((_, path)) = self.graph.column(column) else { return Ok(None) };
+        let Some(detail) = self.store.show_asset(self.run, asset).await? else { return Ok(None) };
+        let Some(pointer) = self.point(asset) else { return Ok(None) };
+        let Some((expression, place)) = self.calculation(&detail, path) else { return Ok(None) };
+        let meaning = detail
+            .declared
+            .iter()
+            .flat_map(|schema| &schema.columns)
+            .filter(|declared| declared.name.eq_ignore_ascii_case(path))
+            .find_map(|declared| declared.description.as_deref())
+            .map(first_line);
+        let facts = self.facts.of(asset);
+        Ok(Some(MetricDefinition {
+            asset: pointer,
+            column: path.to_owned(),
+            owners: facts.owner_names(),
+            meaning: meaning.unwrap_or_else(|| facts.summary.clone()),
+            expression,
+            place: Some(place),
+            readers: self.graph.degree(asset, Direction::Downstream) as u64,
+        }))
+    }
+
+    fn calculation(&self, detail: &AssetDetail, column: &str) -> Option<(String, Place)> {
+        detail.definitions.iter().find_map(|definition| {
+            let makings = definition.targets.iter().flat_map(|target| make_column(&definition.analysis, *target, column));
+            let making = makings.into_iter().find(|making| making.aggregates() || self.divides_calculated(definition, making))?;
+            let link = telling_link(&making)?;
+            let text = link.of(&definition.text).split_whitespace().collect::<Vec<_>>().join(" ");
+            let place = self.place_in(&definition.placement, LineIndex::new(&definition.text).line(link.start));
+            Some((text.chars().take(LONGEST_EXPRESSION).collect(), place))
+        })
+    }
+
+    /// Whether a computed value is made of columns that other SQL aggregated: a ratio of a mart's sums.
+    fn divides_calculated(&self, definition: &Definition, making: &Making) -> bool {
+        let computes = making.links.first().is_some_and(|link| link.step == Step::Transforms);
+        let aggregated = |input: &MakingInput| {
+            let asset = definition.bound.get(input.relation? as usize)?.as_ref()?;
+            let column = self.graph.find_column(asset.id, &input.column)?;
+            let edges = self.graph.column_edges(column, Direction::Upstream);
+            let kinds = edges.into_iter().filter_map(|edge| self.graph.edge(edge)).map(|edge| edge.kind);
+            Some(kinds.into_iter().any(|kind| kind == ColumnEdgeKind::Aggregation))
+        };
+        let expression = making.links.first().map_or("", |link| link.span.of(&definition.text));
+        computes && divides(expression) && making.inputs.iter().any(|input| aggregated(input) == Some(true))
+    }
+}
+
+/// The expression that tells most: the outermost that computes something.
+fn telling_link(making: &Making) -> Option<Span> {
+    let computing = making.links.iter().find(|link| link.step != Step::Copies);
+    computing.or(making.links.first()).map(|link| link.span)
+}
+
+/// Words of a query, filters and quotes left out.
+fn words(text: &str) -> Vec<String> {
+    text.split_whitespace()
+        .filter(|word| !word.contains(':') && !word.starts_with('-'))
+        .map(|word| last_part(word).trim_matches(|letter: char| !letter.is_alphanumeric()).to_lowercase())
+        .filter(|word| word.len() > 1)
+        .collect()
+}

@@ -1,0 +1,303 @@
+//! What one document does to one column, told from its stored derivation.
+//!
+//! In: a document's [`Analysis`] with its text. Out: the expressions on the value's way through the
+//! scopes, the clauses of those scopes, the real columns it is made of, and a sentence.
+
+use std::collections::BTreeSet;
+
+use crate::model::{
+    Analysis, ColumnEdgeKind, ColumnInput, DerivedColumn, DerivedScope, InputFrom, RelationId, RowEdgeKind, Span, Step,
+};
+
+use super::sentence;
+
+/// Columns of scopes visited at most for one column of one statement.
+const MOST_VISITS: usize = 400;
+
+/// How one statement makes one column of a relation.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Making {
+    /// The statement: an index into [`Analysis::statements`].
+    pub statement: u32,
+    /// The expressions on the way, the outermost first; plain copies between scopes are left out
+    /// unless there is nothing else.
+    pub links: Vec<MakingLink>,
+    /// The clauses that decide rows in the scopes on the way, sorted by place.
+    pub rules: Vec<MakingRule>,
+    /// The real columns that the value is made of, in order of appearance.
+    pub inputs: Vec<MakingInput>,
+    /// The real relations whose rows are counted, where nothing else is read of them.
+    pub counted: Vec<RelationId>,
+}
+
+/// One expression on the way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MakingLink {
+    /// The CTE's name or the subquery's alias; "" for the statement itself.
+    pub scope: String,
+    /// The name that the expression has in its scope.
+    pub column: String,
+    /// What it does.
+    pub step: Step,
+    /// Where it stands, bytes in the text.
+    pub span: Span,
+}
+
+/// One clause that decides rows.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MakingRule {
+    /// Where it stands, bytes in the text.
+    pub span: Span,
+    /// What it does.
+    pub kind: RowEdgeKind,
+    /// The word in the text.
+    pub word: String,
+    /// Whether it stands in the outermost scope that computes the value.
+    pub is_outer: bool,
+}
+
+/// One real column that a value is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MakingInput {
+    /// The relation; `None` where it cannot be known.
+    pub relation: Option<RelationId>,
+    /// Its column, with struct path.
+    pub column: String,
+    /// How it takes part.
+    pub kind: ColumnEdgeKind,
+}
+
+impl Making {
+    /// Whether the value is taken over from one column, every row of it.
+    pub fn is_plain_copy(&self) -> bool {
+        self.inputs.len() == 1 && self.rules.is_empty() && self.links.iter().all(|link| link.step == Step::Copies)
+    }
+
+    /// Whether a value is computed over several rows on the way.
+    pub fn aggregates(&self) -> bool {
+        self.links.iter().any(|link| matches!(link.step, Step::Aggregates | Step::CountsRows))
+    }
+
+    /// What happens, in a sentence of plain text.
+    pub fn sentence(&self, text: &str, analysis: &Analysis) -> String {
+        sentence::tell(self, text, analysis)
+    }
+}
+
+/// Whether an expression is a quotient: `/` outside quotes, or a dividing function.
+pub fn divides(expression: &str) -> bool {
+    sentence::divides(expression)
+}
+
+/// How each statement of a document makes `column` of the entry `target` of [`Analysis::targets`];
+/// statements that do not touch the column are left out.
+pub fn make_column(analysis: &Analysis, target: u32, column: &str) -> Vec<Making> {
+    let Some(lineage) = analysis.targets.get(target as usize) else { return Vec::new() };
+    lineage
+        .statements
+        .iter()
+        .filter_map(|statement| {
+            from_derivation(analysis, *statement, column).or_else(|| from_edges(analysis, *statement, lineage.relation, column))
+        })
+        .collect()
+}
+
+fn from_derivation(analysis: &Analysis, statement: u32, column: &str) -> Option<Making> {
+    let lineage = analysis.statements.get(statement as usize)?;
+    let outermost = lineage.derivation.scopes.first()?;
+    let derived = match find_column(outermost, column) {
+        Some(derived) => derived,
+        None => {
+            // INSERT and CREATE VIEW with a column list rename by position.
+            let at = lineage.outputs.iter().position(|output| same_name(&output.name, column))?;
+            outermost.columns.get(at).filter(|_| outermost.columns.len() == lineage.outputs.len())?
+        }
+    };
+    let mut walk =
+        Walk { analysis, making: Making { statement, ..Making::default() }, visited: BTreeSet::new(), copies: Vec::new() };
+    walk.visit(Place { statement, scope: 0 }, derived, None);
+    let Walk { mut making, copies, .. } = walk;
+    if making.links.is_empty() {
+        making.links.extend(copies.into_iter().next());
+    }
+    making.rules.sort();
+    making.rules.dedup_by(|a, b| a.span == b.span && a.word == b.word);
+    Some(making)
+}
+
+/// Where no derivation tells it (UPDATE, MERGE): the edges alone.
+fn from_edges(analysis: &Analysis, statement: u32, relation: Option<RelationId>, column: &str) -> Option<Making> {
+    let lineage = analysis.statements.get(statement as usize)?;
+    let mut making = Making { statement, ..Making::default() };
+    let edges = lineage.columns.iter().filter(|edge| edge.to == relation && same_name(&edge.to_column, column));
+    for edge in edges {
+        add_input(&mut making.inputs, MakingInput { relation: edge.from, column: edge.from_column.clone(), kind: edge.kind });
+        let step = match edge.kind {
+            ColumnEdgeKind::Identity => Step::Copies,
+            ColumnEdgeKind::Aggregation => Step::Aggregates,
+            ColumnEdgeKind::Transformation | ColumnEdgeKind::Conditional => Step::Transforms,
+            ColumnEdgeKind::Window => Step::Windows,
+        };
+        if !making.links.iter().any(|link| link.span == edge.span) {
+            making.links.push(MakingLink { scope: String::new(), column: column.to_owned(), step, span: edge.span });
+        }
+    }
+    if making.links.is_empty() {
+        return None;
+    }
+    making.rules.extend(lineage.rows.iter().map(|row| MakingRule {
+        span: row.span,
+        kind: row.kind,
+        word: word_of(row.kind).to_owned(),
+        is_outer: true,
+    }));
+    making.rules.sort();
+    making.rules.dedup_by(|a, b| a.span == b.span && a.kind == b.kind);
+    Some(making)
+}
+
+fn word_of(kind: RowEdgeKind) -> &'static str {
+    match kind {
+        RowEdgeKind::Filter => "where",
+        RowEdgeKind::Join => "on",
+        RowEdgeKind::GroupBy => "group by",
+        RowEdgeKind::Sort => "order by",
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    statement: u32,
+    scope: u32,
+}
+
+/// The way of one value down the scopes.
+struct Walk<'a> {
+    analysis: &'a Analysis,
+    making: Making,
+    visited: BTreeSet<(Place, String)>,
+    copies: Vec<MakingLink>,
+}
+
+impl<'a> Walk<'a> {
+    /// Visits a column and what it is made of; `through` is how it takes part in what was visited
+    /// before. Bounded by [`MOST_VISITS`].
+    fn visit(&mut self, place: Place, derived: &'a DerivedColumn, through: Option<ColumnEdgeKind>) {
+        let mut waiting = vec![(place, derived, through)];
+        while let Some((place, derived, through)) = waiting.pop() {
+            if self.visited.len() >= MOST_VISITS || !self.visited.insert((place, derived.name.clone())) {
+                continue;
+            }
+            let Some(scope) = self.scope(place) else { continue };
+            self.take_link(scope, derived);
+            self.take_rules(scope);
+            if derived.inputs.is_empty() && matches!(derived.step, Step::CountsRows | Step::Aggregates) {
+                self.take_counted(place, scope);
+            }
+            let mut next: Vec<_> = derived.inputs.iter().flat_map(|input| self.follow(place, scope, input, through)).collect();
+            next.reverse();
+            waiting.append(&mut next);
+        }
+    }
+
+    fn scope(&self, place: Place) -> Option<&'a DerivedScope> {
+        self.analysis.statements.get(place.statement as usize)?.derivation.scopes.get(place.scope as usize)
+    }
+
+    fn take_link(&mut self, scope: &DerivedScope, derived: &DerivedColumn) {
+        let link = MakingLink { scope: scope.name.clone(), column: derived.name.clone(), step: derived.step, span: derived.span };
+        match derived.step {
+            Step::Copies => self.copies.push(link),
+            Step::Transforms | Step::Aggregates | Step::Windows | Step::CountsRows | Step::Constant => {
+                self.making.links.push(link);
+            }
+        }
+    }
+
+    fn take_rules(&mut self, scope: &DerivedScope) {
+        // The first scope that computes anything is the one a sentence speaks of.
+        let is_outer = self.making.links.len() <= 1;
+        self.making.rules.extend(scope.clauses.iter().map(|clause| MakingRule {
+            span: clause.span,
+            kind: clause.kind,
+            word: clause.word.clone(),
+            is_outer,
+        }));
+    }
+
+    /// The relations under a `count(*)`.
+    fn take_counted(&mut self, place: Place, scope: &'a DerivedScope) {
+        let mut waiting: Vec<(Place, &'a DerivedScope)> = vec![(place, scope)];
+        let mut seen = BTreeSet::from([place]);
+        while let Some((place, scope)) = waiting.pop() {
+            for input in &scope.inputs {
+                let inner = match input.from {
+                    InputFrom::Relation(relation) => {
+                        if !self.making.counted.contains(&relation) {
+                            self.making.counted.push(relation);
+                        }
+                        continue;
+                    }
+                    InputFrom::Scope(scope) => Place { scope, ..place },
+                    InputFrom::Earlier(statement, scope) => Place { statement, scope },
+                };
+                if seen.len() < MOST_VISITS
+                    && seen.insert(inner)
+                    && let Some(scope) = self.scope(inner)
+                {
+                    waiting.push((inner, scope));
+                }
+            }
+        }
+    }
+
+    /// One input of an expression: a real column, or columns of another scope to visit.
+    fn follow(
+        &mut self,
+        place: Place,
+        scope: &'a DerivedScope,
+        input: &ColumnInput,
+        through: Option<ColumnEdgeKind>,
+    ) -> Option<(Place, &'a DerivedColumn, Option<ColumnEdgeKind>)> {
+        let kind = through.map_or(input.kind, |through| input.kind.then(through));
+        let from = input.input.and_then(|at| scope.inputs.get(at as usize)).map(|input| &input.from);
+        let inner = match from {
+            None => {
+                self.add(None, input, kind);
+                return None;
+            }
+            Some(InputFrom::Relation(relation)) => {
+                self.add(Some(*relation), input, kind);
+                return None;
+            }
+            Some(InputFrom::Scope(scope)) => Place { scope: *scope, ..place },
+            Some(InputFrom::Earlier(statement, scope)) => Place { statement: *statement, scope: *scope },
+        };
+        let derived = find_column(self.scope(inner)?, &input.column)?;
+        Some((inner, derived, Some(kind)))
+    }
+
+    fn add(&mut self, relation: Option<RelationId>, input: &ColumnInput, kind: ColumnEdgeKind) {
+        add_input(&mut self.making.inputs, MakingInput { relation, column: input.column.clone(), kind });
+    }
+}
+
+fn add_input(inputs: &mut Vec<MakingInput>, input: MakingInput) {
+    if !inputs.contains(&input) {
+        inputs.push(input);
+    }
+}
+
+/// The column of `scope` that is called `name`; a struct path is found by its first part.
+fn find_column<'a>(scope: &'a DerivedScope, name: &str) -> Option<&'a DerivedColumn> {
+    let whole = scope.columns.iter().find(|column| same_name(&column.name, name));
+    whole.or_else(|| {
+        let (first, _) = name.split_once('.')?;
+        scope.columns.iter().find(|column| same_name(&column.name, first))
+    })
+}
+
+/// Names inside one document: spelled alike but for case.
+fn same_name(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other) || one.to_lowercase() == other.to_lowercase()
+}
