@@ -57,7 +57,7 @@ impl Reader {
             return Parsed { variants: vec![(Script::parse(text, &options), None)], diagnostics: Vec::new() };
         }
         let settings = template::Settings {
-            variables: self.variables.clone(),
+            variables: self.variables_of(document),
             max_steps: self.limits.max_template_steps,
             max_time: std::time::Duration::from_millis(self.limits.max_document_ms),
             ..template::Settings::default()
@@ -65,11 +65,19 @@ impl Reader {
         let rendered = template::render(text, &settings);
         let variants = rendered.variants.into_iter();
         Parsed {
-            variants: variants
-                .map(|variant| (Script::parse(&variant.text, &options), Some(variant.offsets)))
-                .collect(),
+            variants: variants.map(|variant| (Script::parse(&variant.text, &options), Some(variant.offsets))).collect(),
             diagnostics: rendered.diagnostics,
         }
+    }
+}
+
+impl Reader {
+    /// Values of the layout, and over them those of the configuration.
+    fn variables_of(&self, document: &DocumentInput) -> BTreeMap<String, serde_json::Value> {
+        let layout = document.variables.iter().map(|(name, value)| (name.clone(), value.clone().into()));
+        let mut variables: BTreeMap<String, serde_json::Value> = layout.collect();
+        variables.extend(self.variables.iter().map(|(name, value)| (name.clone(), value.clone())));
+        variables
     }
 }
 
@@ -109,10 +117,8 @@ pub(super) fn parse_all(
     mut remembered: HashMap<String, Names>,
     progress: &dyn CrawlProgress,
 ) -> Vec<KnownScript> {
-    let shared: HashMap<&str, Arc<Names>> = documents
-        .iter()
-        .filter_map(|(_, _, key)| Some((*key, Arc::new(remembered.remove(*key)?))))
-        .collect();
+    let shared: HashMap<&str, Arc<Names>> =
+        documents.iter().filter_map(|(_, _, key)| Some((*key, Arc::new(remembered.remove(*key)?)))).collect();
     let (done, bytes, statements) = (AtomicUsize::new(0), AtomicU64::new(0), AtomicU64::new(0));
     documents
         .par_iter()

@@ -420,7 +420,13 @@ impl Engine<'_> {
     }
 
     /// Hive: partition columns come last in the SELECT, but for those that are given a value.
-    fn partitioned_names(&mut self, target: RelationIndex, listed: Vec<Sym>, partitions: &[Expr], result: &QueryResult) -> Vec<Sym> {
+    fn partitioned_names(
+        &mut self,
+        target: RelationIndex,
+        listed: Vec<Sym>,
+        partitions: &[Expr],
+        result: &QueryResult,
+    ) -> Vec<Sym> {
         let mut dynamic = Vec::new();
         let mut every = Vec::new();
         for partition in partitions {
@@ -728,7 +734,8 @@ impl Engine<'_> {
             }
             return (target, column);
         }
-        let qualified = outer.len() >= 2 || self.relations.get(target as usize).is_some_and(|name| name.last().eq_ignore_ascii_case(&first.value));
+        let qualified = outer.len() >= 2
+            || self.relations.get(target as usize).is_some_and(|name| name.last().eq_ignore_ascii_case(&first.value));
         if qualified {
             return (target, self.sym(last));
         }
@@ -1161,7 +1168,9 @@ impl Engine<'_> {
             }
             ast::Use::Schema(name) | ast::Use::Object(name) => match parts(name).as_slice() {
                 [schema] => {
-                    if matches!(self.dialect, Dialect::Snowflake | Dialect::MsSql | Dialect::Generic) && matches!(target, ast::Use::Object(_)) {
+                    if matches!(self.dialect, Dialect::Snowflake | Dialect::MsSql | Dialect::Generic)
+                        && matches!(target, ast::Use::Object(_))
+                    {
                         self.session.0 = Some(schema.clone());
                     } else {
                         self.session.1 = Some(schema.clone());

@@ -4,8 +4,10 @@
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod crawl;
+#[cfg(test)]
 mod graph;
 #[cfg(test)]
 mod licences;
 #[cfg(test)]
-mod crawl;
+mod store;
