@@ -185,6 +185,12 @@ impl Engine<'_> {
 
     fn factor<'q>(&mut self, scope: &mut Scope<'q>, factor: &TableFactor, parent: Option<&'q Scope<'q>>) {
         match factor {
+            TableFactor::Table { name, alias, args: Some(args), .. } if function_key(name) == "identifier" => {
+                let constant = args.args.first().and_then(argument_expr).and_then(super::statement::identifier_argument);
+                let idents = constant.iter().flat_map(|name| name.split('.')).map(ast::Ident::new);
+                let named = ast::ObjectName(idents.map(ast::ObjectNamePart::Identifier).collect());
+                self.add_table(scope, &named, alias.as_ref(), span_of(factor));
+            }
             TableFactor::Table { name, alias, args: Some(args), with_ordinality, .. } => {
                 self.table_function(scope, name, &args.args, alias.as_ref(), *with_ordinality, span_of(factor));
             }
@@ -261,7 +267,7 @@ impl Engine<'_> {
                 let mut items = vec![Item::Column(Column { name, value: value.through(Transformation), span })];
                 if let Some(attribute) = attribute_alias {
                     let name = self.sym(attribute);
-                    items.push(Item::Column(Column { name, value: Value::default(), span }));
+                    items.push(Item::Column(Column { name, value: value.through(Transformation), span }));
                 }
                 self.add_computed(scope, items, None, span);
             }
@@ -896,12 +902,19 @@ impl Engine<'_> {
         let mut items = self.star(inner, span);
         items.retain(|(item, _)| !matches!(item, Item::Column(column) if gone.contains(&self.names.key(column.name))));
         self.close_stars(&mut items, &gone);
+        let name = Column { name: self.sym(name), value: Value::default(), span };
+        let name = (Item::Column(name), Recorded { step: Step::Constant, reads: Vec::new() });
+        let value_first = self.dialect == Dialect::BigQuery;
+        if !value_first {
+            items.push(name.clone());
+        }
         for (target, value) in targets.iter().zip(values) {
             let column = Column { name: self.sym(target), value, span };
             items.push((Item::Column(column), Recorded { step: Step::Copies, reads: reads.clone() }));
         }
-        let name = Column { name: self.sym(name), value: Value::default(), span };
-        items.push((Item::Column(name), Recorded { step: Step::Constant, reads: Vec::new() }));
+        if value_first {
+            items.push(name);
+        }
         items
     }
 

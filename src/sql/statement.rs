@@ -1,6 +1,6 @@
 //! Statements: what each writes, from what, and what it does to names.
 
-use std::rc::Rc;
+use std::{borrow::Cow, rc::Rc};
 
 use sqlparser::ast::{self, Expr, SetExpr, Statement, helpers::stmt_data_loading::StageLoadSelectItemKind};
 
@@ -10,7 +10,7 @@ use super::{
     query::item_name,
     scope::{Scope, struct_of},
     spans::span_of,
-    value::{Column, Columns, Item, Origin, RelationIndex, Value},
+    value::{Column, Columns, Item, Origin, RelationIndex, UNKNOWN, Value},
 };
 use crate::model::{
     AssetKind, ColumnEdgeKind, DYNAMIC_SQL, DeclaredColumn, Dialect, KnownRoutine, POSITIONAL_GUESS, RelationName, RowEdgeKind,
@@ -85,7 +85,8 @@ impl Engine<'_> {
             Statement::Truncate(truncate) => {
                 out.verb = "truncate";
                 for table in &truncate.table_names {
-                    let relation = self.target(&table.name, out);
+                    let name = self.relation_name(&table.name);
+                    let relation = self.relation(&name);
                     out.replaces.push(relation);
                 }
             }
@@ -133,8 +134,10 @@ impl Engine<'_> {
                     out.replaces.push(target);
                 }
             }
-            Statement::Directory { source, .. } => {
+            Statement::Directory { source, path, .. } => {
                 out.verb = "insert directory";
+                let file = self.relation(&RelationName::new([crate::model::Ident::quoted(path.as_str())]));
+                out.targets.push(file);
                 let result = self.query(source, None);
                 out.roots.push(result.scope);
             }
@@ -196,7 +199,7 @@ impl Engine<'_> {
     fn target(&mut self, name: &ast::ObjectName, out: &mut Outcome) -> RelationIndex {
         let name = self.relation_name(name);
         let relation = self.relation(&name);
-        if !out.targets.contains(&relation) {
+        if relation != UNKNOWN && !out.targets.contains(&relation) {
             out.targets.push(relation);
         }
         relation
@@ -359,12 +362,15 @@ impl Engine<'_> {
 
     fn create_view(&mut self, create: &ast::CreateView, out: &mut Outcome) {
         out.verb = if create.materialized { "create materialized view" } else { "create view" };
-        let target = self.target(&create.name, out);
         let names: Vec<Sym> = create.columns.iter().map(|column| self.sym(&column.name)).collect();
         let result = self.query(&create.query, None);
-        if let Some(to) = &create.to {
-            let to = self.target(to, out);
-            self.write(Some(to), &result, None, out);
+        // ClickHouse: a view TO a table only feeds it, by name.
+        let target = self.target(create.to.as_ref().unwrap_or(&create.name), out);
+        if create.to.is_some() {
+            self.write(Some(target), &result, None, out);
+            out.outputs = Some(Rc::clone(&result.columns));
+            out.roots.push(result.scope);
+            return;
         }
         self.define(target, result, &names, out);
         let kind = if create.materialized { AssetKind::MaterializedView } else { AssetKind::View };
@@ -401,6 +407,9 @@ impl Engine<'_> {
         }
         let Some(source) = &insert.source else { return };
         let result = self.query(source, None);
+        if let Some(partitions) = &insert.partitioned {
+            names = self.partitioned_names(target, names, partitions, &result);
+        }
         self.insert_result(target, result, names, out);
         if let Some(on) = &insert.on {
             self.on_insert(on, insert, target, out);
@@ -408,6 +417,38 @@ impl Engine<'_> {
         if let Some(returning) = &insert.returning {
             self.returning(returning, target, out);
         }
+    }
+
+    /// Hive: partition columns come last in the SELECT, but for those that are given a value.
+    fn partitioned_names(&mut self, target: RelationIndex, listed: Vec<Sym>, partitions: &[Expr], result: &QueryResult) -> Vec<Sym> {
+        let mut dynamic = Vec::new();
+        let mut every = Vec::new();
+        for partition in partitions {
+            match partition {
+                Expr::Identifier(ident) => dynamic.push(self.sym(ident)),
+                Expr::BinaryOp { left, .. } => {
+                    if let Expr::Identifier(ident) = left.as_ref() {
+                        every.push(self.key(ident));
+                    }
+                }
+                _ => {}
+            }
+        }
+        every.extend(dynamic.iter().map(|name| self.names.key(*name)));
+        let mut names = listed;
+        if names.is_empty() {
+            let shape = self.shape(target);
+            if shape.complete {
+                names = shape.columns.iter().copied().filter(|name| !every.contains(&self.names.key(*name))).collect();
+            } else if !dynamic.is_empty() && result.columns.is_complete() {
+                let own = result.columns.items.len().saturating_sub(dynamic.len());
+                names = result.columns.items[..own].iter().map(item_name).collect();
+            }
+        }
+        if !names.is_empty() {
+            names.extend(dynamic);
+        }
+        names
     }
 
     /// Rows of a result go into `target`: by the column list, else by the target's columns, else by name.
@@ -575,7 +616,7 @@ impl Engine<'_> {
             None => &[],
         };
         let Some((name, alias)) = factor_name(&update.table.relation) else { return };
-        let written = self.relation_name(name);
+        let written = self.relation_name(&name);
         let sources = self.sources.clone();
         // T-SQL: UPDATE alias … FROM table alias.
         let mut aliased = None;
@@ -590,8 +631,9 @@ impl Engine<'_> {
                 }
             }
         }
-        let target = self.target(aliased.unwrap_or(name), out);
-        if aliased.is_none() {
+        let aliased_here = aliased.is_some();
+        let target = self.target(&aliased.unwrap_or(name), out);
+        if !aliased_here {
             self.add_target(&mut scope, target, alias.map(|alias| &alias.name), span_of(&update.table.relation));
         }
         self.sources = sources;
@@ -601,7 +643,7 @@ impl Engine<'_> {
         for item in from {
             self.table_with_joins(&mut scope, item, None);
         }
-        if aliased.is_some() {
+        if aliased_here {
             self.sources.retain(|source| *source != target);
         }
         if let Some(filter) = &update.selection {
@@ -686,7 +728,7 @@ impl Engine<'_> {
             }
             return (target, column);
         }
-        let qualified = outer.len() >= 2 || self.relations[target as usize].last().eq_ignore_ascii_case(&first.value);
+        let qualified = outer.len() >= 2 || self.relations.get(target as usize).is_some_and(|name| name.last().eq_ignore_ascii_case(&first.value));
         if qualified {
             return (target, self.sym(last));
         }
@@ -704,38 +746,35 @@ impl Engine<'_> {
         out.roots.push(record);
         let mut scope = Scope::new(record, None);
         let (ast::FromTable::WithFromKeyword(from) | ast::FromTable::WithoutKeyword(from)) = &delete.from;
-        let mut targets: Vec<RelationIndex> = Vec::new();
         let first = from.first().and_then(|item| factor_name(&item.relation));
         if delete.tables.is_empty() {
             if let Some((name, alias)) = first {
-                let target = self.target(name, out);
-                targets.push(target);
+                let target = self.target(&name, out);
                 self.add_target(&mut scope, target, alias.map(|alias| &alias.name), Span::default());
                 for join in from.first().iter().flat_map(|item| &item.joins) {
                     self.join(&mut scope, join, None);
                 }
             }
         } else {
-            let sources = self.sources.clone();
             for item in from {
                 self.table_with_joins(&mut scope, item, None);
             }
+            let mut targets = Vec::new();
             for table in &delete.tables {
                 let key = table.0.last().and_then(|part| part.as_ident()).map(|ident| self.key(ident));
                 let named = scope.inputs.iter().find_map(|input| match &input.relation {
                     super::scope::InputColumns::Base { relation, .. } if Some(input.alias) == key => Some(*relation),
                     _ => None,
                 });
-                let target = match named {
+                match named {
                     Some(relation) => {
                         out.targets.push(relation);
-                        relation
+                        targets.push(relation);
                     }
-                    None => self.target(table, out),
-                };
-                targets.push(target);
+                    None => targets.push(self.target(table, out)),
+                }
             }
-            self.sources.retain(|source| sources.contains(source) || !targets.contains(source));
+            self.sources.retain(|source| !targets.contains(source));
         }
         for item in delete.using.iter().flatten() {
             self.table_with_joins(&mut scope, item, None);
@@ -758,7 +797,7 @@ impl Engine<'_> {
         out.roots.push(record);
         let mut scope = Scope::new(record, None);
         let Some((name, alias)) = factor_name(&merge.table) else { return };
-        let target = self.target(name, out);
+        let target = self.target(&name, out);
         self.add_target(&mut scope, target, alias.map(|alias| &alias.name), span_of(&merge.table));
         let source = ast::TableWithJoins { relation: merge.source.clone(), joins: Vec::new() };
         self.table_with_joins(&mut scope, &source, None);
@@ -858,6 +897,8 @@ impl Engine<'_> {
         let (old, new) = (self.relation(&old), self.relation(&new));
         self.copy_shape(old, new);
         self.clear_shape(old);
+        self.read(old);
+        out.targets.push(new);
         out.renames.push((old, new));
     }
 
@@ -1120,7 +1161,7 @@ impl Engine<'_> {
             }
             ast::Use::Schema(name) | ast::Use::Object(name) => match parts(name).as_slice() {
                 [schema] => {
-                    if matches!(self.dialect, Dialect::Snowflake | Dialect::MsSql) && matches!(target, ast::Use::Object(_)) {
+                    if matches!(self.dialect, Dialect::Snowflake | Dialect::MsSql | Dialect::Generic) && matches!(target, ast::Use::Object(_)) {
                         self.session.0 = Some(schema.clone());
                     } else {
                         self.session.1 = Some(schema.clone());
@@ -1306,10 +1347,16 @@ fn edge_of(origin: &Origin, to: Option<RelationIndex>, to_column: Sym, span: Spa
     Edge { from: origin.relation, from_column: origin.column, kind: origin.kind, guessed: origin.guessed, to, to_column, span }
 }
 
-/// The table and alias of a plain FROM item.
-fn factor_name(factor: &ast::TableFactor) -> Option<(&ast::ObjectName, Option<&ast::TableAlias>)> {
+/// The table and alias of a plain FROM item; a name without parts where it is computed at run time.
+fn factor_name(factor: &ast::TableFactor) -> Option<(Cow<'_, ast::ObjectName>, Option<&ast::TableAlias>)> {
     match factor {
-        ast::TableFactor::Table { name, alias, .. } => Some((name, alias.as_ref())),
+        ast::TableFactor::Table { name, alias, args: Some(args), .. } if super::expr::function_key(name) == "identifier" => {
+            let named = args.args.first().and_then(super::expr::argument_expr).and_then(identifier_argument);
+            let idents = named.iter().flat_map(|name| name.split('.')).map(ast::Ident::new);
+            let named = ast::ObjectName(idents.map(ast::ObjectNamePart::Identifier).collect());
+            Some((Cow::Owned(named), alias.as_ref()))
+        }
+        ast::TableFactor::Table { name, alias, .. } => Some((Cow::Borrowed(name), alias.as_ref())),
         ast::TableFactor::NestedJoin { table_with_joins, .. } => factor_name(&table_with_joins.relation),
         _ => None,
     }
@@ -1359,6 +1406,15 @@ fn constant(expr: &Expr) -> Option<String> {
             Some(constant(left)? + &constant(right)?)
         }
         _ => None,
+    }
+}
+
+/// The name that `IDENTIFIER('a.b')` or `IDENTIFIER(a.b)` stands for.
+pub(crate) fn identifier_argument(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Identifier(ident) if !ident.value.starts_with(['$', '@', ':']) => Some(ident.value.clone()),
+        Expr::CompoundIdentifier(idents) => Some(idents.iter().map(|ident| ident.value.as_str()).collect::<Vec<_>>().join(".")),
+        other => constant(other),
     }
 }
 
