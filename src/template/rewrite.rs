@@ -143,24 +143,30 @@ impl Rewriter<'_> {
                     self.changes.push((assign.end, last.end, format!(" expression_{}", tag.start)));
                 }
             }
-            (Kind::Block, Some("if" | "elif")) if words.len() > 1 => self.wrap_condition(&words[1..], last.end),
-            (Kind::Block, Some("for")) => self.wrap_rows(words),
+            (Kind::Block, Some("if" | "elif")) if words.len() > 1 => {
+                self.wrap_condition(&words[1..], last.end, given_up.then_some(tag))
+            }
+            (Kind::Block, Some("for")) => self.wrap_rows(words, given_up.then_some(tag)),
             (Kind::Block, Some("import" | "from" | "include" | "extends")) => self.drop_tag(tag, words),
             _ => {}
         }
     }
 
-    fn wrap_condition(&mut self, words: &[Word<'_>], end: usize) {
+    fn wrap_condition(&mut self, words: &[Word<'_>], end: usize, given_up: Option<Span>) {
         let start = words.first().map_or(end, |word| word.start);
         let condition: String = self.source.get(start..end).unwrap_or_default().chars().take(200).collect();
         let condition = condition.split_whitespace().collect::<Vec<_>>().join(" ");
         let quoted = serde_json::Value::String(condition).to_string();
+        if let Some(tag) = given_up {
+            self.changes.push((start, end, format!("{FORK}({quoted}, expression_{}, [])", tag.start)));
+            return;
+        }
         let names: Vec<&str> = root_names(words).into_iter().collect();
         self.changes.push((start, start, format!("{FORK}({quoted}, (")));
         self.changes.push((end, end, format!("), [{}])", names.join(", "))));
     }
 
-    fn wrap_rows(&mut self, words: &[Word<'_>]) {
+    fn wrap_rows(&mut self, words: &[Word<'_>], given_up: Option<Span>) {
         let Some(at) = words.iter().position(|word| word.ident() == Some("in")) else { return };
         let width = 1 + words[..at].iter().filter(|word| matches!(word.token, Token::Comma)).count();
         let mut depth = 0usize;
@@ -174,7 +180,10 @@ impl Rewriter<'_> {
             }
             end = Some(word.end);
         }
-        if let (Some(first), Some(end)) = (words.get(at + 1), end) {
+        let (Some(first), Some(end)) = (words.get(at + 1), end) else { return };
+        if let Some(tag) = given_up {
+            self.changes.push((first.start, end, format!("{ROWS}(expression_{}, {width})", tag.start)));
+        } else {
             self.changes.push((first.start, first.start, format!("{ROWS}((")));
             self.changes.push((end, end, format!("), {width})")));
         }

@@ -9,7 +9,7 @@ use std::{
 
 use minijinja::{
     Error, ErrorKind, State, Value,
-    value::{Enumerator, Object, ObjectRepr},
+    value::{Object, ObjectRepr},
 };
 
 use super::PLACEHOLDER_PREFIX;
@@ -139,8 +139,9 @@ impl Placeholder {
 }
 
 impl Object for Placeholder {
+    // Not iterable: loops take their rows from `rows`, and `unknown * 7` is not a list of seven.
     fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Iterable
+        ObjectRepr::Plain
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
@@ -148,10 +149,6 @@ impl Object for Placeholder {
             Some(word) => self.child(&format!(".{word}")),
             None => self.child(&format!("[{key}]")),
         })
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Values(vec![self.child("[]")])
     }
 
     fn is_true(self: &Arc<Self>) -> bool {
