@@ -7,3 +7,5 @@ mod cli;
 mod graph;
 #[cfg(test)]
 mod licences;
+#[cfg(test)]
+mod search;
