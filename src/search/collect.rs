@@ -23,7 +23,7 @@ const MERIT: f32 = 1.5;
 /// What a change within the last 30 days adds.
 const FRESH: f32 = 0.3;
 /// What a deprecated thing loses for every word.
-const SINKS: f32 = 16.0;
+const SINKS: f32 = 24.0;
 
 /// What is wanted of a pass.
 pub(super) struct Wanted {

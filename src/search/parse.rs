@@ -112,9 +112,7 @@ impl Parsed {
         }
         let mut seen = std::collections::BTreeSet::new();
         self.words.retain(|word| seen.insert(word.text.clone()));
-        for list in [&mut self.excluded] {
-            list.truncate(SearchQuery::MOST_WORDS);
-        }
+        self.excluded.truncate(SearchQuery::MOST_WORDS);
         self.phrases.truncate(8);
         self.columns.truncate(8);
         self.filters.truncate(64);
