@@ -4,8 +4,12 @@
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod graph;
 #[cfg(test)]
 mod licences;
 #[cfg(test)]
 mod search;
+#[cfg(test)]
+mod template;
