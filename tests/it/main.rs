@@ -9,3 +9,5 @@ mod demo;
 mod graph;
 #[cfg(test)]
 mod licences;
+#[cfg(test)]
+mod lineage;
