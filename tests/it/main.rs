@@ -11,3 +11,4 @@ mod graph;
 mod licences;
 #[cfg(test)]
 mod lineage;
+mod template;
