@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod crawl;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod graph;
@@ -11,4 +13,7 @@ mod graph;
 mod licences;
 #[cfg(test)]
 mod lineage;
+#[cfg(test)]
+mod store;
+#[cfg(test)]
 mod template;
