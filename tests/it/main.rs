@@ -1,8 +1,7 @@
-//! The integration tests, one module a capability. Each is declared `#[cfg(test)]`, so that
-//! clippy.toml's leave to unwrap in tests reaches their helper functions as well.
-
-#[cfg(test)]
+//! The integration tests, one module a capability. Each is declared `#[cfg(test)]
 mod cli;
+#[cfg(test)]
+mod crawl;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
@@ -10,6 +9,10 @@ mod graph;
 #[cfg(test)]
 mod licences;
 #[cfg(test)]
+mod lineage;
+#[cfg(test)]
 mod search;
+#[cfg(test)]
+mod store;
 #[cfg(test)]
 mod template;
