@@ -2,8 +2,14 @@
 //! clippy.toml's leave to unwrap in tests reaches their helper functions as well.
 
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod graph;
 #[cfg(test)]
 mod licences;
+#[cfg(test)]
+mod little_company;
+#[cfg(test)]
+mod web;
