@@ -13,9 +13,7 @@ use std::{
 
 use serde_json::json;
 use tempfile::TempDir;
-use thirtyfour::{
-    BrowserLogEntry, ChromeCapabilities, ChromiumLikeCapabilities, LoggingPrefsLogLevel, prelude::*,
-};
+use thirtyfour::{BrowserLogEntry, ChromeCapabilities, ChromiumLikeCapabilities, LoggingPrefsLogLevel, prelude::*};
 use tokio::{net::TcpListener, sync::oneshot, time::sleep};
 use wellspring::{
     catalog::{Catalog, CrawlControl},
@@ -106,7 +104,8 @@ fn start_driver() -> Option<(DriverProcess, u16)> {
     let output = child.stdout.take()?;
     let process = DriverProcess(child);
     let mut lines = BufReader::new(output).lines().map_while(Result::ok);
-    let port = lines.find_map(|line| line.split("on port ").nth(1)?.trim_end_matches('.').parse().ok())?;
+    let port =
+        lines.find_map(|line| line.split("on port ").nth(1)?.trim_end_matches('.').parse().ok().filter(|port| *port > 0))?;
     Some((process, port))
 }
 
@@ -131,7 +130,7 @@ impl Reader {
         panic!("never true: {expression} at {}", self.driver.current_url().await.unwrap());
     }
 
-    async fn press(&self, keys: &str) {
+    async fn press(&self, keys: impl Into<thirtyfour::TypingData>) {
         self.driver.active_element().await.unwrap().send_keys(keys).await.unwrap();
     }
 
@@ -146,7 +145,9 @@ impl Reader {
         let log: Vec<BrowserLogEntry> = self.driver.browser_log().await.unwrap();
         let bad: Vec<&BrowserLogEntry> = log.iter().filter(|entry| entry.level == "SEVERE" || entry.level == "WARNING").collect();
         assert!(bad.is_empty(), "{bad:?}");
-        let others = self.value("performance.getEntriesByType('resource').map(e => e.name).filter(n => !n.startsWith(location.origin))").await;
+        let others = self
+            .value("performance.getEntriesByType('resource').map(e => e.name).filter(n => !n.startsWith(location.origin))")
+            .await;
         assert_eq!(others, json!([]));
     }
 
@@ -166,19 +167,23 @@ async fn from_a_word_to_a_lit_path_and_back_by_keyboard() {
     reader.press("churn").await;
     reader.until("document.querySelectorAll('#suggestions [role=option]').length > 1").await;
     reader.keep_picture("suggestions").await;
-    reader.press(&Key::Enter.to_string()).await;
+    reader.press(Key::Enter).await;
     reader.until("location.pathname === '/search' && document.querySelector('.metric-card')").await;
     reader.open(MART).await;
     reader.press("l").await;
     reader.until("location.pathname.endsWith('/lineage') && document.querySelector('svg.lineage')").await;
     let before = reader.value("[scrollX, scrollY]").await;
     let columns = "[...document.querySelectorAll('.node.focus .col')].find(c => c.dataset.column === 'churn_rate')";
-    reader.driver.execute(format!("{columns}.dispatchEvent(new MouseEvent('click', {{bubbles: true, cancelable: true}}))"), Vec::new()).await.unwrap();
+    reader
+        .driver
+        .execute(format!("{columns}.dispatchEvent(new MouseEvent('click', {{bubbles: true, cancelable: true}}))"), Vec::new())
+        .await
+        .unwrap();
     reader.until("document.querySelector('svg.lineage.tracing') && document.querySelectorAll('.edge.lit').length > 0").await;
     reader.until("location.search.includes('column=churn_rate')").await;
     reader.keep_picture("lit").await;
     assert_eq!(reader.value("[scrollX, scrollY]").await, before, "the page never moves by itself");
-    reader.press(&Key::Escape.to_string()).await;
+    reader.press(Key::Escape).await;
     reader.until("!document.querySelector('svg.lineage.tracing') && !location.search.includes('column=')").await;
     reader.press("]").await;
     reader.until("document.querySelector('#lineage').dataset.up === '2' && location.search.includes('up=2')").await;
@@ -193,7 +198,7 @@ async fn lists_help_and_colours_answer_to_keys() {
     reader.until("document.querySelector('[data-item][data-current]')").await;
     reader.press("?").await;
     reader.until("document.querySelector('#keys').open").await;
-    reader.press(&Key::Escape.to_string()).await;
+    reader.press(Key::Escape).await;
     reader.until("!document.querySelector('#keys').open").await;
     reader.press("gd").await;
     reader.until("location.pathname === '/deprecations'").await;

@@ -9,8 +9,8 @@ use wellspring::{
         RowEdgeKind, ScopeInput, ScopeKind, Span, StatementLineage, Step, TargetLineage,
     },
     store::{
-        AssetState, CatalogState, DocumentState, DocumentText, FileHistory, InferredColumns, NewAnalysis, NewColumnEdge, NewRowEdge,
-        PlacedDiagnostic, RunCounts, RunSource, Store,
+        AssetState, CatalogState, DocumentState, DocumentText, FileHistory, InferredColumns, NewAnalysis, NewColumnEdge,
+        NewRowEdge, PlacedDiagnostic, RunCounts, RunSource, Store,
     },
 };
 
@@ -44,9 +44,23 @@ const MODELS: &[Model] = &[
         reads: &["shop.raw.billing_events"],
         columns: &[
             ("subscriber_id", "STRING", "event.subscriber_id", Step::Copies, &[(0, "subscriber_id", Identity)], ""),
-            ("country", "STRING", "event.country", Step::Copies, &[(0, "country", Identity)], "ISO 3166 code of the card's country."),
+            (
+                "country",
+                "STRING",
+                "event.country",
+                Step::Copies,
+                &[(0, "country", Identity)],
+                "ISO 3166 code of the card's country.",
+            ),
             ("is_trial", "BOOL", "event.is_trial", Step::Copies, &[(0, "is_trial", Identity)], ""),
-            ("started_on", "DATE", "timestamp_trunc(event.started_at, day)", Step::Transforms, &[(0, "started_at", Transformation)], ""),
+            (
+                "started_on",
+                "DATE",
+                "timestamp_trunc(event.started_at, day)",
+                Step::Transforms,
+                &[(0, "started_at", Transformation)],
+                "",
+            ),
             (
                 "cancelled_at",
                 "TIMESTAMP",
@@ -84,7 +98,14 @@ const MODELS: &[Model] = &[
                 &[(0, "subscriber_id", Aggregation)],
                 "Paying subscribers on the first of the month.",
             ),
-            ("cancelled", "INT64", "countif(s.cancelled_at is not null)", Step::Aggregates, &[(0, "cancelled_at", Aggregation)], ""),
+            (
+                "cancelled",
+                "INT64",
+                "countif(s.cancelled_at is not null)",
+                Step::Aggregates,
+                &[(0, "cancelled_at", Aggregation)],
+                "",
+            ),
             (
                 "churn_rate",
                 "FLOAT64",
@@ -152,7 +173,8 @@ pub(crate) async fn write(data: &Path) {
     documents.push(metadata);
     documents.sort_by(|one, other| one.path.cmp(&other.path));
     let place = |path: &str| documents.iter().position(|one| &*one.path == path).unwrap() as u32;
-    let mut assets: Vec<AssetState> = MODELS.iter().map(|model| asset(model, place(model.path), place("metadata.yaml"))).collect();
+    let mut assets: Vec<AssetState> =
+        MODELS.iter().map(|model| asset(model, place(model.path), place("metadata.yaml"))).collect();
     assets.extend(others(place("metadata.yaml")));
     assets.sort_by(|one, other| one.key.cmp(&other.key));
     let state = CatalogState { sources: vec![source()], documents, assets };
@@ -268,7 +290,10 @@ fn asset(model: &Model, document: u32, metadata: u32) -> AssetState {
         aliases: Vec::new(),
         facts,
         declared: vec![(document, columns.into())],
-        inferred: Some(InferredColumns { columns: model.columns.iter().map(|column| column.0.to_owned()).collect(), complete: true }),
+        inferred: Some(InferredColumns {
+            columns: model.columns.iter().map(|column| column.0.to_owned()).collect(),
+            complete: true,
+        }),
         shown: BTreeMap::new(),
     }
 }
@@ -348,13 +373,17 @@ fn analyse(model: &Model) -> NewAnalysis {
         .collect();
     let outputs: Vec<OutputColumn> =
         model.columns.iter().map(|column| OutputColumn { name: column.0.to_owned(), span: span(model.sql, column.2) }).collect();
-    let stored_rows: Vec<NewRowEdge> = model.rows.iter().zip(&rows).map(|((_, kind, _, read, column), edge)| NewRowEdge {
-        to: target,
-        from: (*read as u32, (*column).into()),
-        kind: *kind,
-        line: line(edge.span),
-    })
-    .collect();
+    let stored_rows: Vec<NewRowEdge> = model
+        .rows
+        .iter()
+        .zip(&rows)
+        .map(|((_, kind, _, read, column), edge)| NewRowEdge {
+            to: target,
+            from: (*read as u32, (*column).into()),
+            kind: *kind,
+            line: line(edge.span),
+        })
+        .collect();
     let whole = Span::new(0, model.sql.len());
     let sources: Vec<u32> = (0..target).collect();
     let detail = Analysis {
@@ -440,4 +469,3 @@ fn derivation(model: &Model, whole: Span) -> Derivation {
         }],
     }
 }
-

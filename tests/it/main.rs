@@ -6,10 +6,14 @@ mod browser;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod graph;
 #[cfg(test)]
 mod licences;
 #[cfg(test)]
 mod little_company;
+#[cfg(test)]
+mod template;
 #[cfg(test)]
 mod web;

@@ -62,11 +62,12 @@ impl House {
 }
 
 fn pages() -> Vec<String> {
-    let mut pages: Vec<String> = ["/", "/search", "/search?q=churn", "/owners", "/owners/none", "/owners/by-name/growth-analytics"]
-        .into_iter()
-        .chain(["/deprecations", "/runs", "/progress", "/diagnostics", "/help"])
-        .map(str::to_owned)
-        .collect();
+    let mut pages: Vec<String> =
+        ["/", "/search", "/search?q=churn", "/owners", "/owners/none", "/owners/by-name/growth-analytics"]
+            .into_iter()
+            .chain(["/deprecations", "/runs", "/progress", "/diagnostics", "/help"])
+            .map(str::to_owned)
+            .collect();
     for tab in ["", "/columns", "/lineage", "/lineage?show=table", "/lineage?show=list", "/impact", "/sql", "/history"] {
         pages.push(format!("{MART}{tab}"));
     }
@@ -108,7 +109,8 @@ fn check_document(path: &str, html: &str) {
     assert_eq!(ids.len(), all, "{path} uses an id twice");
     for input in html.split("<input").skip(1).filter(|rest| !rest.starts_with(" type=\"hidden\"")) {
         let before = html.split(input).next().unwrap_or("");
-        let labelled = before.rfind("<label").is_some_and(|at| !before[at..].contains("</label>")) || input.contains("aria-label");
+        let labelled =
+            before.rfind("<label").is_some_and(|at| !before[at..].contains("</label>")) || input.contains("aria-label");
         assert!(labelled, "{path} has an input without a label");
     }
     for button in html.split("<button").skip(1) {
@@ -127,7 +129,8 @@ async fn a_first_visit_stays_below_100_kilobytes_compressed() {
     let house = house().await;
     for path in [MART.to_owned(), format!("{MART}/lineage"), "/search?q=churn".to_owned()] {
         let page = house.get(&path).await;
-        let mut files: Vec<String> = page.body.split('"').filter(|part| part.starts_with("/static/")).map(str::to_owned).collect();
+        let mut files: Vec<String> =
+            page.body.split('"').filter(|part| part.starts_with("/static/")).map(str::to_owned).collect();
         files.push(path.clone());
         let mut total = 0;
         for file in files {
@@ -268,7 +271,8 @@ async fn impact_and_its_csv_agree() {
 #[tokio::test]
 async fn any_name_leads_to_its_page() {
     let house = house().await;
-    for name in ["shop.marts.subscription_churn_monthly", "`shop.marts.subscription_churn_monthly`", "subscription_churn_monthly"] {
+    for name in ["shop.marts.subscription_churn_monthly", "`shop.marts.subscription_churn_monthly`", "subscription_churn_monthly"]
+    {
         let answer = house.get(&format!("/go?name={}", name.replace('`', "%60"))).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{name}");
         assert_eq!(answer.headers[header::LOCATION], MART, "{name}");
@@ -293,9 +297,14 @@ async fn what_is_not_there_is_404_with_near_names_and_json_for_programs() {
 #[tokio::test]
 async fn names_from_outside_never_become_markup() {
     let house = house().await;
-    for path in ["/search?q=%3Cscript%3Ealert(1)%3C/script%3E", "/assets/%3Cimg%20src=x%3E/%22%3E%3Cb%3E", "/search?kind=%22%3E%3Cb%3E"] {
+    for path in
+        ["/search?q=%3Cscript%3Ealert(1)%3C/script%3E", "/assets/%3Cimg%20src=x%3E/%22%3E%3Cb%3E", "/search?kind=%22%3E%3Cb%3E"]
+    {
         let page = house.get(path).await;
-        assert!(!page.body.contains("<script>alert") && !page.body.contains("<img src=x") && !page.body.contains("\"><b>"), "{path}");
+        assert!(
+            !page.body.contains("<script>alert") && !page.body.contains("<img src=x") && !page.body.contains("\"><b>"),
+            "{path}"
+        );
     }
 }
 
@@ -391,7 +400,8 @@ fn text_colours_have_the_contrast_that_wcag_aa_asks_for() {
     let tokens = tokens();
     let find = |name: &str| tokens.iter().find(|(known, _)| known == name).unwrap_or_else(|| panic!("{name}")).1;
     let grounds = ["--paper", "--card", "--sunk", "--hover"];
-    let inks = ["--ink", "--soft", "--faint", "--accent", "--warn", "--bad", "--good", "--still", "--transformed", "--aggregated"];
+    let inks =
+        ["--ink", "--soft", "--faint", "--accent", "--warn", "--bad", "--good", "--still", "--transformed", "--aggregated"];
     let mut pairs: Vec<(&str, &str)> = inks.iter().flat_map(|ink| grounds.iter().map(move |ground| (*ink, *ground))).collect();
     for tone in ["--warn", "--bad", "--good", "--still", "--accent"] {
         let wash = ["--warn-wash", "--bad-wash", "--good-wash", "--still-wash", "--accent-wash"];
