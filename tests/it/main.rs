@@ -1,10 +1,9 @@
-//! The integration tests, one module a capability. Each is declared `#[cfg(test)]`, so that
-//! clippy.toml's leave to unwrap in tests reaches their helper functions as well.
-
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
 mod cli;
+#[cfg(test)]
+mod crawl;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
@@ -13,6 +12,8 @@ mod graph;
 mod licences;
 #[cfg(test)]
 mod little_company;
+#[cfg(test)]
+mod store;
 #[cfg(test)]
 mod template;
 #[cfg(test)]

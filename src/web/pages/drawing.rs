@@ -130,12 +130,14 @@ fn draw_node(at: usize, node: &GraphNode, addresses: &Addresses<'_>) -> DrawnNod
     let schema = path.trim_end_matches('.').rsplit('.').next().unwrap_or("");
     let has = |way: &str| buttons.iter().any(|button: &ExpandButton| button.way == way);
     let (left, right) = (if has("up") { BUTTON + 4.0 } else { 2.0 }, if has("down") { BUTTON } else { 0.0 });
-    let caption = if schema.is_empty() { kind } else { format!("{kind} · {schema}") };
+    let whole = if schema.is_empty() { kind.clone() } else { format!("{kind} · {schema}") };
+    let room = letters(node.width - left - right, CAPTION_LETTER);
+    let caption = if whole.chars().count() <= room { whole } else { filters::middle(&kind, room) };
     DrawnNode {
         id: format!("n{at}"),
         class: "",
         owners: node.owners.join(", "),
-        caption: fitting(&caption, node.width - left - right),
+        caption,
         caption_x: node.x + left,
         title: filters::middle(last, letters(node.width - 29.0, LETTER)),
         icon: Markup::trusted(icons::shapes(icons::of_kind(node.asset.kind)).to_owned()),
@@ -252,11 +254,6 @@ fn port(node: usize, column: Option<usize>) -> String {
         Some(column) => format!("n{node}c{column}"),
         None => format!("n{node}"),
     }
-}
-
-/// A caption that fits the room, or none where hardly anything does.
-fn fitting(caption: &str, room: f32) -> String {
-    if room < 5.0 * CAPTION_LETTER { String::new() } else { filters::middle(caption, letters(room, CAPTION_LETTER)) }
 }
 
 fn letters(room: f32, letter: f32) -> usize {
