@@ -11,3 +11,7 @@ mod graph;
 mod licences;
 #[cfg(test)]
 mod template;
+#[cfg(test)]
+mod config;
+#[cfg(test)]
+mod sources;
