@@ -4,11 +4,17 @@
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod crawl;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod graph;
 #[cfg(test)]
 mod licences;
+#[cfg(test)]
+mod lineage;
+#[cfg(test)]
+mod store;
 #[cfg(test)]
 mod template;
 #[cfg(test)]
