@@ -21,3 +21,6 @@ mod store;
 mod template;
 #[cfg(test)]
 mod web;
+mod config;
+#[cfg(test)]
+mod sources;
