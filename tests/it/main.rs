@@ -1,4 +1,6 @@
-//! The integration tests, one module a capability. Each is declared `#[cfg(test)]
+#[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod crawl;
@@ -9,6 +11,16 @@ mod graph;
 #[cfg(test)]
 mod licences;
 #[cfg(test)]
+mod lineage;
+#[cfg(test)]
+mod search;
+mod little_company;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod template;
+#[cfg(test)]
+mod web;
+mod config;
+#[cfg(test)]
+mod sources;
