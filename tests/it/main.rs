@@ -2,6 +2,8 @@
 //! clippy.toml's leave to unwrap in tests reaches their helper functions as well.
 
 #[cfg(test)]
+mod catalog;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod licences;
