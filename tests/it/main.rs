@@ -6,4 +6,6 @@ mod catalog;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod graph;
+#[cfg(test)]
 mod licences;
