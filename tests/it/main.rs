@@ -9,3 +9,5 @@ mod cli;
 mod graph;
 #[cfg(test)]
 mod licences;
+#[cfg(test)]
+mod crawl;
