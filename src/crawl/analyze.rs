@@ -108,8 +108,7 @@ struct Counters {
 impl Analyzer<'_> {
     /// Analyses every document after what it reads.
     pub(super) fn run(mut self, levels: &Levels) -> Result<Analysed, CrawlError> {
-        let parsed: Vec<Mutex<Option<Parsed>>> =
-            self.scripts.iter_mut().map(|script| Mutex::new(script.parsed.take())).collect();
+        let parsed: Vec<Mutex<Option<Parsed>>> = self.scripts.iter_mut().map(|script| Mutex::new(script.parsed.take())).collect();
         let counters = Counters {
             sent: AtomicUsize::new(0),
             done: AtomicUsize::new(0),
@@ -153,11 +152,8 @@ impl Analyzer<'_> {
         for _ in 0..PASSES {
             self.run_group(group, parsed, counters, outcomes)?;
             self.learn(group, outcomes);
-            let now = group
-                .iter()
-                .filter_map(|at| outcomes[*at as usize].as_ref())
-                .map(|outcome| outcome.answers)
-                .collect::<Vec<_>>();
+            let now =
+                group.iter().filter_map(|at| outcomes[*at as usize].as_ref()).map(|outcome| outcome.answers).collect::<Vec<_>>();
             if before.as_ref() == Some(&now) {
                 break;
             }
@@ -193,14 +189,11 @@ impl Analyzer<'_> {
     /// Learns the columns of what a group of documents writes.
     fn learn(&mut self, group: &[u32], outcomes: &[Option<Outcome>]) {
         let results = group.iter().filter_map(|at| outcomes[*at as usize].as_ref()).map(|outcome| &outcome.results);
-        let written: BTreeSet<_> =
-            results.flat_map(|results| &results.targets).map(|target| target.asset.clone()).collect();
+        let written: BTreeSet<_> = results.flat_map(|results| &results.targets).map(|target| target.asset.clone()).collect();
         for key in written {
             let writers = self.world.writers.get(&key).into_iter().flatten();
-            let mut results: Vec<Arc<Results>> = writers
-                .filter_map(|at| outcomes[*at as usize].as_ref())
-                .map(|outcome| outcome.results.clone())
-                .collect();
+            let mut results: Vec<Arc<Results>> =
+                writers.filter_map(|at| outcomes[*at as usize].as_ref()).map(|outcome| outcome.results.clone()).collect();
             if results.is_empty() {
                 let own = group.iter().filter_map(|at| outcomes[*at as usize].as_ref());
                 results = own.map(|outcome| outcome.results.clone()).collect();
@@ -259,9 +252,8 @@ impl Analyzer<'_> {
         let parsed = parsed.get_or_insert_with(|| placed.reader.parse(placed.document, &text));
         let recorder = Recorder::new(&self.world, placed.place());
         let variants = parsed.variants.iter();
-        let mut detail = variants::merge(
-            variants.map(|(script, offsets)| (script.analyze(&recorder), offsets.as_ref())).collect(),
-        );
+        let mut detail =
+            variants::merge(variants.map(|(script, offsets)| (script.analyze(&recorder), offsets.as_ref())).collect());
         detail.diagnostics.extend(parsed.diagnostics.iter().cloned());
         let (mut new, results) = Lowering::new(placed.source, placed.document, &recorder, &text).lower(detail);
         let answers = Answers { setting, asked: recorder.into_answers() };

@@ -12,12 +12,10 @@ use super::{
 };
 use crate::{
     model::{
-        AssetKey, AssetKind, AssetRole, DEFINED_TWICE, DEPENDENCY_CYCLE, DeclaredColumn, Diagnostic, DocumentRole,
-        FactKind, Span, Subject,
+        AssetKey, AssetKind, AssetRole, DEFINED_TWICE, DEPENDENCY_CYCLE, DeclaredColumn, Diagnostic, DocumentRole, FactKind,
+        Span, Subject,
     },
-    store::{
-        AnalysisId, AssetState, CatalogState, DocumentState, DocumentText, PlacedDiagnostic, RunCounts,
-    },
+    store::{AnalysisId, AssetState, CatalogState, DocumentState, DocumentText, PlacedDiagnostic, RunCounts},
 };
 
 /// What the catalog is put together from.
@@ -89,12 +87,8 @@ impl<'a> Assembly<'a> {
             }
             let mut diagnostics: HashMap<&str, Vec<PlacedDiagnostic>> = HashMap::new();
             for (path, line, what) in &source.diagnostics {
-                let placed = PlacedDiagnostic {
-                    line: *line,
-                    code: what.code.clone(),
-                    message: what.message.clone(),
-                    span: what.span,
-                };
+                let placed =
+                    PlacedDiagnostic { line: *line, code: what.code.clone(), message: what.message.clone(), span: what.span };
                 diagnostics.entry(path).or_default().push(placed);
             }
             let first = at;
@@ -131,9 +125,7 @@ impl<'a> Assembly<'a> {
         let documents = sources.flat_map(|(number, source)| source.documents.iter().map(move |it| (number, it)));
         documents
             .enumerate()
-            .filter_map(|(at, (number, document))| {
-                Some((at, *self.places.get(&(number, &*document.path))?, document.role))
-            })
+            .filter_map(|(at, (number, document))| Some((at, *self.places.get(&(number, &*document.path))?, document.role)))
             .collect()
     }
 
@@ -304,18 +296,7 @@ fn finish(key: AssetKey, draft: Draft, kinds: &HashMap<AssetKey, AssetKind>) -> 
     let inferred_names = inferred.iter().flat_map(|inferred| &inferred.columns).map(String::as_str);
     let shown = shown_names(declared_names.chain(inferred_names).chain(draft.spelled.iter().map(String::as_str)));
     let name = draft.names.into_iter().flatten().next().unwrap_or_else(|| key.key.clone());
-    AssetState {
-        name,
-        kind,
-        role,
-        stale: draft.stale,
-        aliases: Vec::new(),
-        facts: draft.facts,
-        declared,
-        inferred,
-        shown,
-        key,
-    }
+    AssetState { name, kind, role, stale: draft.stale, aliases: Vec::new(), facts: draft.facts, declared, inferred, shown, key }
 }
 
 fn count(parts: &Parts<'_>, state: &CatalogState) -> RunCounts {

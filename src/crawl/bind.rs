@@ -104,8 +104,7 @@ impl Universe {
     /// Keys of `namespace` that start with `prefix`, sorted: what a wildcard covers.
     pub(super) fn covered(&self, namespace: &str, prefix: &str) -> Vec<String> {
         let keys = self.keys.get(namespace).into_iter().flatten();
-        let mut covered: Vec<String> =
-            keys.filter(|key| key.starts_with(prefix) && !key.ends_with('*')).cloned().collect();
+        let mut covered: Vec<String> = keys.filter(|key| key.starts_with(prefix) && !key.ends_with('*')).cloned().collect();
         covered.sort_unstable();
         covered
     }
@@ -120,9 +119,7 @@ impl Universe {
         if let Some(exact) = candidates.iter().find(|candidate| *candidate == key) {
             return Some(exact);
         }
-        let ends = |candidate: &&String| {
-            candidate.strip_suffix(key).is_some_and(|outer| outer.ends_with('.'))
-        };
+        let ends = |candidate: &&String| candidate.strip_suffix(key).is_some_and(|outer| outer.ends_with('.'));
         let mut matches = candidates.iter().filter(ends);
         let first = matches.next()?;
         matches.next().is_none().then_some(first.as_str())

@@ -103,8 +103,7 @@ pub(super) struct ReadSource {
 
 impl ReadSource {
     pub(super) fn new(config: SourceConfig, warehouse: WarehouseConfig, reading: Reading, settings: String) -> Self {
-        let loose_facts: Vec<&Fact> =
-            reading.facts.iter().filter(|fact| !reading.files.contains_key(&fact.path)).collect();
+        let loose_facts: Vec<&Fact> = reading.facts.iter().filter(|fact| !reading.files.contains_key(&fact.path)).collect();
         let loose_diagnostics: Vec<_> =
             reading.diagnostics.iter().filter(|(path, ..)| !reading.files.contains_key(path)).collect();
         let what = (ENGINE, &settings, &reading.files, loose_facts, loose_diagnostics, &reading.permalink);

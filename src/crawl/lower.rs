@@ -10,8 +10,8 @@ use super::{
     world::{Recorder, kind_of_role},
 };
 use crate::model::{
-    Analysis, AssetKey, AssetKind, DeclaredColumn, Diagnostic, Dialect, DocumentRole, LineIndex, NAME_BY_SUFFIX,
-    RelationId, SYNTAX_ERROR, Span, TEMPLATE_ERROR, TargetLineage, UNKNOWN_RELATION,
+    Analysis, AssetKey, AssetKind, DeclaredColumn, Diagnostic, Dialect, DocumentRole, LineIndex, NAME_BY_SUFFIX, RelationId,
+    SYNTAX_ERROR, Span, TEMPLATE_ERROR, TargetLineage, UNKNOWN_RELATION,
 };
 use crate::store::{NewAnalysis, NewColumnEdge, NewRowEdge, PlacedDiagnostic};
 
@@ -63,12 +63,7 @@ pub(super) struct Lowering<'a> {
 }
 
 impl<'a> Lowering<'a> {
-    pub(super) fn new(
-        source: &'a SourceInput,
-        document: &'a DocumentInput,
-        recorder: &'a Recorder<'a>,
-        text: &str,
-    ) -> Self {
+    pub(super) fn new(source: &'a SourceInput, document: &'a DocumentInput, recorder: &'a Recorder<'a>, text: &str) -> Self {
         let lines = LineIndex::new(text);
         Lowering { source, document, recorder, lines, assets: Vec::new(), numbers: HashMap::new() }
     }
@@ -136,8 +131,8 @@ impl<'a> Lowering<'a> {
             return Some((bound.key, bound.name));
         }
         let role = self.document.role;
-        let is_query = matches!(role, DocumentRole::Sql | DocumentRole::Query | DocumentRole::View)
-            || role == DocumentRole::Script && alone;
+        let is_query =
+            matches!(role, DocumentRole::Sql | DocumentRole::Query | DocumentRole::View) || role == DocumentRole::Script && alone;
         (is_query && !target.sources.is_empty()).then(|| {
             let path = self.document.path.to_string();
             (AssetKey { namespace: format!("query://{}", self.source.config.name), key: path.clone() }, path)
@@ -179,7 +174,11 @@ impl<'a> Lowering<'a> {
         results.targets.push(TargetResult {
             asset: key,
             name,
-            kind: if is_query { Some(AssetKind::Query) } else { target.kind.or(by_layout.filter(|kind| *kind == AssetKind::View)) },
+            kind: if is_query {
+                Some(AssetKind::Query)
+            } else {
+                target.kind.or(by_layout.filter(|kind| *kind == AssetKind::View))
+            },
             outputs: target.outputs.iter().map(|output| output.name.clone()).collect(),
             complete: target.outputs_complete,
             declared: target.declared.clone(),
@@ -216,8 +215,7 @@ impl<'a> Lowering<'a> {
 
     /// Every relation that a target is read from, with the line of the first statement that does.
     fn source_lines(&self, target: &TargetLineage, detail: &Analysis) -> Vec<(RelationId, u32)> {
-        let statements: Vec<_> =
-            target.statements.iter().filter_map(|at| detail.statements.get(*at as usize)).collect();
+        let statements: Vec<_> = target.statements.iter().filter_map(|at| detail.statements.get(*at as usize)).collect();
         let first = statements.first().map_or(1, |statement| self.line(statement.span));
         let line_of = |relation: &RelationId| {
             let reading = statements.iter().find(|statement| statement.sources.contains(relation));
@@ -266,9 +264,7 @@ impl<'a> Lowering<'a> {
                 found.push(Diagnostic::new(&UNKNOWN_RELATION, message, Span::default()));
             }
         }
-        let failed = |diagnostic: &Diagnostic| {
-            diagnostic.code == SYNTAX_ERROR.code || diagnostic.code == TEMPLATE_ERROR.code
-        };
+        let failed = |diagnostic: &Diagnostic| diagnostic.code == SYNTAX_ERROR.code || diagnostic.code == TEMPLATE_ERROR.code;
         results.broken = new.detail.targets.is_empty() && found.iter().any(failed);
         new.diagnostics = found
             .into_iter()
@@ -288,7 +284,13 @@ impl<'a> Lowering<'a> {
 /// Sorts edges and keeps of each its first line, guessed only where every one of them is.
 fn sort_edges(new: &mut NewAnalysis) {
     new.columns.sort_unstable_by(|one, other| {
-        (&one.to, &one.from, one.kind, one.guessed, one.line).cmp(&(&other.to, &other.from, other.kind, other.guessed, other.line))
+        (&one.to, &one.from, one.kind, one.guessed, one.line).cmp(&(
+            &other.to,
+            &other.from,
+            other.kind,
+            other.guessed,
+            other.line,
+        ))
     });
     new.columns.dedup_by(|later, first| (&later.to, &later.from, later.kind) == (&first.to, &first.from, first.kind));
     new.rows.sort_unstable();

@@ -91,9 +91,7 @@ impl CrawlProgress for Relay {
             CrawlEvent::Source { .. } => return,
             CrawlEvent::Phase(phase) => CrawlEvent::Phase(phase),
             CrawlEvent::Read { done, of } => CrawlEvent::Read { done, of },
-            CrawlEvent::Documents { done, of, statements, bytes } => {
-                CrawlEvent::Documents { done, of, statements, bytes }
-            }
+            CrawlEvent::Documents { done, of, statements, bytes } => CrawlEvent::Documents { done, of, statements, bytes },
             CrawlEvent::Published(run) => CrawlEvent::Published(run),
         };
         if self.0.send(event).is_err() {

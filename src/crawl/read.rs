@@ -107,8 +107,7 @@ async fn read_one(
     let (config, source, data) = (config.clone(), source.clone(), store.folder().to_owned());
     run_blocking(progress, move |relay| {
         let known = |path: &str, key: &str| is_known(&keys, &settings, path, key);
-        let request =
-            sources::Request { config: &config, source: &source, at, data: &data, known: &known, history_since };
+        let request = sources::Request { config: &config, source: &source, at, data: &data, known: &known, history_since };
         Ok(sources::read(&request, &ReadProgress(relay)))
     })
     .await

@@ -70,11 +70,7 @@ pub(super) async fn publish(
 }
 
 /// What the last run counted, where these readings say nothing that it did not.
-async fn unchanged(
-    store: &Store,
-    previous: Option<RunNumber>,
-    readings: &[ReadSource],
-) -> Result<Option<RunCounts>, CrawlError> {
+async fn unchanged(store: &Store, previous: Option<RunNumber>, readings: &[ReadSource]) -> Result<Option<RunCounts>, CrawlError> {
     let Some(previous) = previous else { return Ok(None) };
     let last = store.run_sources(previous).await?;
     let same = last.len() == readings.len() && readings.iter().zip(&last).all(|(read, last)| !read.differs_from(last));
@@ -86,12 +82,7 @@ async fn unchanged(
 }
 
 /// A run in which nothing changed.
-async fn repeat(
-    store: &Store,
-    run: RunNumber,
-    readings: &[ReadSource],
-    counts: RunCounts,
-) -> Result<RunCounts, CrawlError> {
+async fn repeat(store: &Store, run: RunNumber, readings: &[ReadSource], counts: RunCounts) -> Result<RunCounts, CrawlError> {
     let sources = readings.iter().map(|read| read.run_source("unchanged")).collect();
     store.write_run_sources(run, sources).await?;
     Ok(RunCounts { changed_documents: 0, analysed: 0, ..counts })
@@ -125,10 +116,8 @@ async fn write(
 ) -> Result<RunCounts, CrawlError> {
     let sources = complete(store, progress, readings).await?;
     let rules = config.name_rules()?;
-    let readers: Vec<Reader> = sources
-        .iter()
-        .map(|source| Reader { limits: config.limits, variables: source.config.variables.clone() })
-        .collect();
+    let readers: Vec<Reader> =
+        sources.iter().map(|source| Reader { limits: config.limits, variables: source.config.variables.clone() }).collect();
     let keys: Vec<Vec<String>> = sources
         .iter()
         .map(|source| {
@@ -177,8 +166,7 @@ async fn complete(
             None => HashMap::new(),
         };
         let known = store.remembered_keys(&name).await?;
-        let (source, fresh) =
-            run_blocking(progress, move |_| Ok(read.complete(remembered, past)?)).await?;
+        let (source, fresh) = run_blocking(progress, move |_| Ok(read.complete(remembered, past)?)).await?;
         let mut gone: Vec<String> = known.into_keys().filter(|path| !source.files.contains_key(path)).collect();
         gone.sort_unstable();
         store.remember_files(&name, &fresh, &gone).await?;
@@ -188,10 +176,7 @@ async fn complete(
 }
 
 fn remembered_names(recalled: &mut HashMap<String, RecalledScript>) -> Result<HashMap<String, Names>, CrawlError> {
-    recalled
-        .iter_mut()
-        .map(|(key, script)| Ok((key.clone(), from_json(&std::mem::take(&mut script.names))?)))
-        .collect()
+    recalled.iter_mut().map(|(key, script)| Ok((key.clone(), from_json(&std::mem::take(&mut script.names))?))).collect()
 }
 
 /// Fetches texts from threads that are not async.
@@ -244,8 +229,7 @@ impl Work {
             let sent = sender.blocking_send((number, analysis));
             sent.map_err(|_| CrawlError::Incomplete("analyses could not be written".into()))
         };
-        let analyzer =
-            Analyzer { documents, scripts, recalled, world, fetch: &fetch, send: &send, progress: relay };
+        let analyzer = Analyzer { documents, scripts, recalled, world, fetch: &fetch, send: &send, progress: relay };
         let analysed = analyzer.run(&levels)?;
         Ok((sources, analysed, statements))
     }
@@ -279,10 +263,8 @@ fn learn_names(world: &mut World, sources: &[SourceInput], documents: &[Placed<'
             }
         }
     }
-    let paths: HashMap<(*const SourceInput, &str), &Placed<'_>> = documents
-        .iter()
-        .map(|placed| ((std::ptr::from_ref(placed.source), &*placed.document.path), placed))
-        .collect();
+    let paths: HashMap<(*const SourceInput, &str), &Placed<'_>> =
+        documents.iter().map(|placed| ((std::ptr::from_ref(placed.source), &*placed.document.path), placed)).collect();
     for source in sources {
         let place = Place::of_source(source);
         for fact in &source.facts {
@@ -356,11 +338,8 @@ async fn put_together(
         Kept::Known(id) => Some(id),
         Kept::Sent(sent) => numbers.get(&sent).copied(),
     };
-    let analyses: Vec<AnalysisId> = analysed
-        .outcomes
-        .iter()
-        .map(|outcome| number(outcome.kept).ok_or_else(missing))
-        .collect::<Result<_, _>>()?;
+    let analyses: Vec<AnalysisId> =
+        analysed.outcomes.iter().map(|outcome| number(outcome.kept).ok_or_else(missing)).collect::<Result<_, _>>()?;
     let stale = find_stale(store, &sources, &analysed).await?;
     run_blocking(progress, move |_| {
         let parts = Parts { sources: &sources, analysed: &analysed, analyses, stale };
@@ -375,8 +354,7 @@ async fn find_stale(
     sources: &[SourceInput],
     analysed: &Analysed,
 ) -> Result<HashMap<usize, (AnalysisId, Arc<Results>)>, CrawlError> {
-    let documents =
-        sources.iter().flat_map(|source| source.documents.iter().map(move |document| (source, document)));
+    let documents = sources.iter().flat_map(|source| source.documents.iter().map(move |document| (source, document)));
     let broken: Vec<_> = documents
         .enumerate()
         .filter(|(at, _)| analysed.outcomes[*at].results.broken)

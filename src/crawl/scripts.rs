@@ -65,9 +65,7 @@ impl Reader {
         let rendered = template::render(text, &settings);
         let variants = rendered.variants.into_iter();
         Parsed {
-            variants: variants
-                .map(|variant| (Script::parse(&variant.text, &options), Some(variant.offsets)))
-                .collect(),
+            variants: variants.map(|variant| (Script::parse(&variant.text, &options), Some(variant.offsets))).collect(),
             diagnostics: rendered.diagnostics,
         }
     }
@@ -109,10 +107,8 @@ pub(super) fn parse_all(
     mut remembered: HashMap<String, Names>,
     progress: &dyn CrawlProgress,
 ) -> Vec<KnownScript> {
-    let shared: HashMap<&str, Arc<Names>> = documents
-        .iter()
-        .filter_map(|(_, _, key)| Some((*key, Arc::new(remembered.remove(*key)?))))
-        .collect();
+    let shared: HashMap<&str, Arc<Names>> =
+        documents.iter().filter_map(|(_, _, key)| Some((*key, Arc::new(remembered.remove(*key)?)))).collect();
     let (done, bytes, statements) = (AtomicUsize::new(0), AtomicU64::new(0), AtomicU64::new(0));
     documents
         .par_iter()

@@ -74,8 +74,7 @@ fn add_missing<T: Clone + Eq + std::hash::Hash>(known: &mut Vec<T>, other: Vec<T
 }
 
 fn renumber_statement(statement: &mut StatementLineage, renumber: &dyn Fn(&mut RelationId), offset: u32) {
-    let lists =
-        [&mut statement.sources, &mut statement.targets, &mut statement.drops, &mut statement.replaces];
+    let lists = [&mut statement.sources, &mut statement.targets, &mut statement.drops, &mut statement.replaces];
     lists.into_iter().flatten().for_each(renumber);
     for (old, new) in &mut statement.renames {
         renumber(old);

@@ -16,9 +16,7 @@ use super::{
 };
 use crate::{
     config::NameRules,
-    model::{
-        AssetKey, AssetKind, DeclaredColumn, DocumentRole, KnownRelation, KnownRoutine, RelationName,
-    },
+    model::{AssetKey, AssetKind, DeclaredColumn, DocumentRole, KnownRelation, KnownRoutine, RelationName},
     sql::Lookups,
     store::InferredColumns,
 };
@@ -210,11 +208,9 @@ pub(super) fn kind_of_role(role: DocumentRole) -> AssetKind {
     match role {
         DocumentRole::View => AssetKind::View,
         DocumentRole::Routine => AssetKind::Routine,
-        DocumentRole::Sql
-        | DocumentRole::Query
-        | DocumentRole::Script
-        | DocumentRole::Check
-        | DocumentRole::Ddl => AssetKind::Table,
+        DocumentRole::Sql | DocumentRole::Query | DocumentRole::Script | DocumentRole::Check | DocumentRole::Ddl => {
+            AssetKind::Table
+        }
     }
 }
 

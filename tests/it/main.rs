@@ -6,8 +6,8 @@ mod catalog;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod crawl;
+#[cfg(test)]
 mod graph;
 #[cfg(test)]
 mod licences;
-#[cfg(test)]
-mod crawl;
