@@ -48,6 +48,7 @@ pub(super) struct DocumentInput {
     pub(super) defaults: (Option<String>, Option<String>),
     pub(super) dialect: Dialect,
     pub(super) templated: bool,
+    pub(super) variables: Vec<(String, String)>,
 }
 
 /// What is remembered of one file.
@@ -84,6 +85,7 @@ impl DocumentInput {
             defaults: document.defaults,
             dialect: document.dialect,
             templated: document.templated,
+            variables: document.variables,
         }
     }
 }
@@ -247,13 +249,10 @@ fn histories(reading: &Reading, past: HashMap<String, FileHistory>) -> HashMap<S
 
 /// The key of a text under the settings that decide how it is parsed.
 pub(super) fn script_key(document: &DocumentInput, settings: u64) -> String {
-    let what = format!(
-        "{ENGINE}\n{:x}\n{}\n{}\n{}",
-        document.digest,
-        document.dialect,
-        document.templated,
-        if document.templated { settings } else { 0 }
-    );
+    let mut what = format!("{ENGINE}\n{:x}\n{}", document.digest, document.dialect);
+    if document.templated {
+        what.push_str(&format!("\n{settings}\n{:?}", document.variables));
+    }
     format!("{:032x}", xxh3_128(what.as_bytes()))
 }
 

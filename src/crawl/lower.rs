@@ -11,7 +11,7 @@ use super::{
 };
 use crate::model::{
     Analysis, AssetKey, AssetKind, DeclaredColumn, Diagnostic, Dialect, DocumentRole, LineIndex, NAME_BY_SUFFIX, RelationId,
-    SYNTAX_ERROR, Span, TEMPLATE_ERROR, TargetLineage, UNKNOWN_RELATION,
+    SYNTAX_ERROR, Span, TABLE_LEVEL_ONLY, TEMPLATE_ERROR, TargetLineage, UNKNOWN_RELATION,
 };
 use crate::store::{NewAnalysis, NewColumnEdge, NewRowEdge, PlacedDiagnostic};
 
@@ -23,7 +23,7 @@ pub(super) struct Results {
     pub(super) reads: Vec<(AssetKey, String)>,
     /// Spellings of columns read whose name is not their key, where nothing declares them.
     pub(super) spelled: Vec<(AssetKey, Vec<String>)>,
-    /// Nothing could be parsed.
+    /// A statement could not be parsed, and no column is followed.
     pub(super) broken: bool,
     pub(super) column_edges: u64,
     pub(super) guessed_edges: u64,
@@ -264,8 +264,9 @@ impl<'a> Lowering<'a> {
                 found.push(Diagnostic::new(&UNKNOWN_RELATION, message, Span::default()));
             }
         }
-        let failed = |diagnostic: &Diagnostic| diagnostic.code == SYNTAX_ERROR.code || diagnostic.code == TEMPLATE_ERROR.code;
-        results.broken = new.detail.targets.is_empty() && found.iter().any(failed);
+        let failures = [SYNTAX_ERROR.code, TEMPLATE_ERROR.code, TABLE_LEVEL_ONLY.code];
+        let failed = found.iter().any(|diagnostic| failures.contains(&diagnostic.code.as_str()));
+        results.broken = failed && new.detail.targets.iter().all(|target| target.columns.is_empty());
         new.diagnostics = found
             .into_iter()
             .map(|diagnostic| PlacedDiagnostic {

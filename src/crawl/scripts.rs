@@ -57,7 +57,7 @@ impl Reader {
             return Parsed { variants: vec![(Script::parse(text, &options), None)], diagnostics: Vec::new() };
         }
         let settings = template::Settings {
-            variables: self.variables.clone(),
+            variables: self.variables_of(document),
             max_steps: self.limits.max_template_steps,
             max_time: std::time::Duration::from_millis(self.limits.max_document_ms),
             ..template::Settings::default()
@@ -68,6 +68,16 @@ impl Reader {
             variants: variants.map(|variant| (Script::parse(&variant.text, &options), Some(variant.offsets))).collect(),
             diagnostics: rendered.diagnostics,
         }
+    }
+}
+
+impl Reader {
+    /// Values of the layout, and over them those of the configuration.
+    fn variables_of(&self, document: &DocumentInput) -> BTreeMap<String, serde_json::Value> {
+        let layout = document.variables.iter().map(|(name, value)| (name.clone(), value.clone().into()));
+        let mut variables: BTreeMap<String, serde_json::Value> = layout.collect();
+        variables.extend(self.variables.iter().map(|(name, value)| (name.clone(), value.clone())));
+        variables
     }
 }
 

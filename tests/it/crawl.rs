@@ -38,7 +38,7 @@ fn read(files: &Files, known: &BTreeMap<String, String>) -> Reading {
         } else if let Some(table) = path.strip_suffix(".schema") {
             let columns = text.split_whitespace().map(|name| DeclaredColumn { name: name.into(), ..Default::default() });
             reading.facts.push(Fact {
-                about: Subject::Asset(RelationName::from_dotted(&format!("main.{table}"))),
+                about: Subject::Asset(RelationName::from_dotted(table)),
                 what: FactKind::Columns { columns: columns.collect() },
                 path: path.clone(),
                 line: 1,
@@ -53,6 +53,7 @@ fn read(files: &Files, known: &BTreeMap<String, String>) -> Reading {
                 defaults: (None, None),
                 dialect: Dialect::DuckDb,
                 templated: false,
+                variables: Vec::new(),
             });
         }
     }

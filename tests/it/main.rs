@@ -8,6 +8,12 @@ mod cli;
 #[cfg(test)]
 mod crawl;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod graph;
 #[cfg(test)]
 mod licences;
+#[cfg(test)]
+mod store;
+#[cfg(test)]
+mod template;
