@@ -28,7 +28,7 @@ const LONGEST_EXPRESSION: usize = 400;
 pub struct ImpliedMetric {
     /// The column's name.
     pub name: String,
-    /// Every calculation, the most read first.
+    /// Every calculation, the most read first, deprecated ones last.
     pub definitions: Vec<MetricDefinition>,
 }
 
@@ -77,6 +77,7 @@ impl View {
             for column in entry.columns.iter().take(MOST_DEFINITIONS) {
                 definitions.extend(self.define_metric(*column).await?);
             }
+            definitions.sort_by_key(|definition: &MetricDefinition| definition.asset.deprecated);
             if !definitions.is_empty() {
                 metrics.push(ImpliedMetric { name: entry.name.clone(), definitions });
             }
@@ -177,7 +178,8 @@ impl View {
 
     fn calculation(&self, detail: &AssetDetail, column: &str) -> Option<(String, Place)> {
         detail.definitions.iter().find_map(|definition| {
-            let makings = definition.targets.iter().flat_map(|target| make_column(&definition.analysis, *target, column));
+            let makings =
+                definition.targets.iter().flat_map(|target| make_column(&definition.analysis, &definition.text, *target, column));
             let making = makings.into_iter().find(|making| making.aggregates() || self.divides_calculated(definition, making))?;
             let link = telling_link(&making)?;
             let text = link.of(&definition.text).split_whitespace().collect::<Vec<_>>().join(" ");

@@ -1,7 +1,6 @@
 //! `wellspring serve`: binds at once, crawls in the background, takes up new runs, stops gracefully.
 
 use std::{
-    future::Future,
     net::SocketAddr,
     path::PathBuf,
     sync::Arc,
@@ -182,11 +181,9 @@ async fn sleep_or_wait(time: Option<Duration>) {
     }
 }
 
-fn when_stopped(mut stopped: watch::Receiver<bool>) -> impl Future<Output = ()> + Send + 'static {
-    async move {
-        // The sender lives as long as the process serves; its end means the same.
-        stopped.wait_for(|stop| *stop).await.ok();
-    }
+async fn when_stopped(mut stopped: watch::Receiver<bool>) {
+    // The sender lives as long as the process serves; its end means the same.
+    stopped.wait_for(|stop| *stop).await.ok();
 }
 
 /// Ctrl-C or SIGTERM.
