@@ -19,7 +19,8 @@ use wellspring::{
 const ROUNDS: usize = 5;
 
 fn main() {
-    let setting = std::env::var("WELLSPRING_CORPUS").unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/demo").into());
+    let setting =
+        std::env::var("WELLSPRING_CORPUS").unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/demo").into());
     let (folder, dialect) = match setting.rsplit_once(':') {
         Some((folder, word)) => (folder.to_owned(), word.parse().unwrap_or(Dialect::BigQuery)),
         None => (setting, Dialect::BigQuery),
@@ -27,7 +28,8 @@ fn main() {
     let mut files = Vec::new();
     collect(Path::new(&folder), &mut files);
     files.sort();
-    let texts: Vec<String> = files.iter().filter_map(|path| fs::read_to_string(path).ok()).filter(|text| !text.contains("{%")).collect();
+    let texts: Vec<String> =
+        files.iter().filter_map(|path| fs::read_to_string(path).ok()).filter(|text| !text.contains("{%")).collect();
     let bytes: usize = texts.iter().map(String::len).sum();
     println!("{} files, {:.2} MB, {dialect}", texts.len(), bytes as f64 / 1e6);
 
