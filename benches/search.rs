@@ -84,7 +84,6 @@ fn fill(folder: &Path, documents: u32) -> SearchView {
         writer.add(&make_document(at, &mut dice)).expect("room on the disk");
     }
     writer.commit(RunNumber(1)).expect("room on the disk");
-    writer.finish().expect("room on the disk");
     index.view().expect("what was just written")
 }
 
