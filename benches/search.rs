@@ -3,7 +3,6 @@
 //! `cargo bench --bench search` prints a table: time and size of the index, and quantiles of whole
 //! answers (20 hits with reasons and all facets) to a mix of queries.
 
-#![expect(missing_docs, reason = "criterion's macros make undocumented functions")]
 #![expect(clippy::expect_used, reason = "a benchmark that cannot run stops")]
 
 use std::{
