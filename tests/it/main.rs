@@ -1,4 +1,7 @@
-//! The integration tests, one module a capability. Each is declared `#[cfg(test)]
+//! The integration tests, one module a capability. Each is declared `#[cfg(test)]`, so that
+//! clippy.toml's leave to unwrap in tests reaches their helper functions as well.
+
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod crawl;
@@ -8,6 +11,8 @@ mod demo;
 mod graph;
 #[cfg(test)]
 mod licences;
+#[cfg(test)]
+mod lineage;
 #[cfg(test)]
 mod store;
 #[cfg(test)]
