@@ -31,7 +31,7 @@ fn config() -> Config {
 fn read(files: &Files, known: &BTreeMap<String, String>) -> Reading {
     let mut reading = Reading { dialect: Dialect::DuckDb, ..Reading::default() };
     for (path, text) in files {
-        let blob = format!("{:x}{}", text.len(), text.replace(['\n', ' '], ""));
+        let blob = format!("{:x}", text.len()) + text.replace(['\n', ' '], "").as_str();
         reading.files.insert(path.clone(), blob.clone());
         if known.get(path) == Some(&blob) {
             reading.unchanged.insert(path.clone());
