@@ -125,13 +125,14 @@ impl Reader<'_> {
 
     /// The statements of the body; `None` where it is an expression.
     fn routine_body(&self, tokens: &[Token], after: usize, kind: RoutineKind, language: &str) -> Option<Vec<Parsed>> {
+        let class_name = matches!(self.options.dialect, Dialect::Hive | Dialect::Spark | Dialect::Databricks);
         let scripted = matches!(language, "sql" | "plpgsql" | "plsql" | "snowflake");
         let offset = self.tokens.iter().position(|token| token.start == tokens[0].start)?;
         let text = tokens.iter().enumerate().skip(after).find(|(at, token)| {
             matches!(token.kind, Kind::Dollar | Kind::Text) && matches!(tokens[at - 1].keyword(), K::AS | K::IS)
         });
         if let Some((_, literal)) = text {
-            return Some(if scripted { self.inner_script(*literal) } else { Vec::new() });
+            return Some(if scripted && !(class_name && literal.kind == Kind::Text) { self.inner_script(*literal) } else { Vec::new() });
         }
         if !scripted {
             return Some(Vec::new());

@@ -41,10 +41,15 @@ impl Splitter<'_> {
                 !continues
             }
             K::INSERT | K::UPDATE | K::DELETE | K::MERGE => {
+                let verb = statement.first == K::WITH && !statement.main;
                 let continues = matches!(before, K::THEN | K::ON | K::FOR | K::AFTER | K::OF | K::INNER | K::LEFT)
-                    || (statement.first == K::WITH && !statement.main)
+                    || verb
                     || self.is(at - 1, "INSTEAD");
-                statement.main = true;
+                // `WITH c AS (…) INSERT INTO t SELECT …` still waits for its SELECT.
+                statement.main = !(verb && word == K::INSERT);
+                if verb {
+                    statement.first = word;
+                }
                 !continues
             }
             K::SET => {
