@@ -3,9 +3,18 @@
 //! Exit codes: 0 done, 1 nothing found (or findings, where a command checks), 2 wrong usage or
 //! failure. Data goes to stdout, everything else to stderr.
 
+mod explain;
+mod export;
 mod lineage;
 mod paint;
+mod place;
+mod runs;
+mod search;
+mod show;
 mod start;
+mod text;
+mod trace;
+mod upkeep;
 
 use std::process::ExitCode;
 
@@ -43,7 +52,19 @@ struct Everywhere {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Search(search::Search),
+    Show(show::Show),
+    Trace(trace::Trace),
+    Impact(trace::Impact),
+    Explain(explain::Explain),
     Lineage(lineage::Lineage),
+    Export(export::Export),
+    Runs(runs::Runs),
+    Diagnostics(runs::Diagnostics),
+    Reindex(upkeep::Reindex),
+    Backup(upkeep::Backup),
+    Restore(upkeep::Restore),
+    Doctor(upkeep::Doctor),
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done · 1 nothing found, or findings · 2 wrong usage or failure";
@@ -68,6 +89,18 @@ impl From<Outcome> for ExitCode {
 
 fn run_command(line: CommandLine) -> anyhow::Result<Outcome> {
     match line.command {
+        Command::Search(command) => command.run(),
+        Command::Show(command) => command.run(),
+        Command::Trace(command) => command.run(),
+        Command::Impact(command) => command.run(),
+        Command::Explain(command) => command.run(),
         Command::Lineage(command) => command.run(),
+        Command::Export(command) => command.run(),
+        Command::Runs(command) => command.run(),
+        Command::Diagnostics(command) => command.run(),
+        Command::Reindex(command) => command.run(),
+        Command::Backup(command) => command.run(),
+        Command::Restore(command) => command.run(),
+        Command::Doctor(command) => command.run(),
     }
 }

@@ -151,7 +151,7 @@ pub struct SourceConfig {
     /// What CODEOWNERS makes of people: `"reviewers"` (default) or `"owners"`.
     #[serde(default)]
     pub codeowners: Codeowners,
-    /// Globs of names and addresses whose commits make no contributor. Default: the usual bots.
+    /// Names and addresses whose commits make no contributor; `*` is any run. Default: the usual bots.
     #[serde(default = "default_bots")]
     pub bots: Vec<String>,
     /// Address of a file on the forge, with `{commit}`, `{path}` and `{line}`. Default: by the remote.

@@ -47,7 +47,7 @@ fn check_source(source: &SourceConfig, warehouses: &BTreeSet<&str>) -> Result<()
     {
         return refuse(format!("source `{name}` speaks of the warehouse `{warehouse}`, but no [[warehouse]] is called so"));
     }
-    for glob in source.include.iter().chain(&source.exclude).chain(&source.bots) {
+    for glob in source.include.iter().chain(&source.exclude) {
         Glob::new(glob).map_err(|error| ConfigError::Inconsistent(format!("source `{name}`: {error}")))?;
     }
     for target in &source.target {

@@ -96,6 +96,8 @@ pub struct Document {
     pub dialect: Dialect,
     /// Whether it is a template that must be rendered first.
     pub templated: bool,
+    /// Values that the layout gives to names in the template, sorted by name.
+    pub variables: Vec<(String, String)>,
 }
 
 /// What the layout says a document is.

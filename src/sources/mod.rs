@@ -4,12 +4,32 @@
 //! that could not be read is a diagnostic and the rest is there. Runs no hook, filter or submodule,
 //! writes nothing but clones below the data folder, and blocks: keep it off async workers.
 
+mod codeowners;
+mod deprecation;
+mod fetch;
+mod files;
+mod folder;
+mod git;
+mod guess;
+mod history;
+mod layout;
+mod metadata;
+mod permalink;
+mod reading;
+mod review;
+mod schema;
+mod state;
+mod yaml;
+
 use std::path::{Path, PathBuf};
 
 use crate::{
     config::{Config, SourceConfig},
-    model::Reading,
+    model::{Commit, Reading},
 };
+
+/// Objects kept while walking: neighbouring commits share nearly all their trees.
+const HISTORY_CACHE_BYTES: usize = 64 << 20;
 
 /// What is to be read.
 pub struct Request<'a> {
@@ -21,8 +41,8 @@ pub struct Request<'a> {
     pub at: At,
     /// The data folder; clones of remotes live below it.
     pub data: &'a Path,
-    /// Whether a file of this path and key was read before: then its documents and facts are left
-    /// out and its path stands in [`Reading::unchanged`]. Keys are those of [`Reading::files`].
+    /// Whether a file of this path and key was read before: then its documents, facts and
+    /// diagnostics are left out and its path stands in [`Reading::unchanged`]. Keys are those of [`Reading::files`].
     pub known: &'a (dyn Fn(&str, &str) -> bool + Sync),
     /// A commit up to which history is known: if the state read descends from it, only newer
     /// commits are walked and [`Reading::history_since`] names it.
@@ -122,7 +142,37 @@ pub enum SourceError {
 
 /// Reads one state of one source.
 pub fn read(request: &Request<'_>, progress: &dyn Progress) -> Result<Reading, SourceError> {
-    let place = request.source.path.clone().unwrap_or_default();
-    progress.report(Step::Files, 0, 0);
-    Err(SourceError::Missing(place))
+    let state = state::open_state(request, progress)?;
+    let mut reading = Reading { commit: state.commit.clone(), ..Reading::default() };
+    reading::read_files(request, &state.files, progress, &mut reading);
+    review::read_reviewers(request, &state, &mut reading);
+    if let (Some(opened), Some(commit)) = (&state.opened, &state.commit) {
+        read_history(request, opened, commit, progress, &mut reading);
+    }
+    let prefix = state.opened.as_ref().map_or("", |opened| opened.prefix.as_str());
+    let inferred = || permalink::infer_permalink(state.remote.as_deref()?, prefix);
+    reading.permalink = request.source.permalink.clone().or_else(inferred);
+    reading.facts.sort_by(|left, right| (&left.path, left.line).cmp(&(&right.path, right.line)));
+    reading.diagnostics.sort();
+    Ok(reading)
+}
+
+fn read_history(request: &Request<'_>, opened: &git::Opened, commit: &Commit, progress: &dyn Progress, reading: &mut Reading) {
+    let parse = |id: &str| gix::ObjectId::from_hex(id.as_bytes()).ok();
+    let Some(tip) = parse(&commit.id) else { return };
+    let mut repository = opened.repository.to_thread_local();
+    repository.object_cache_size_if_unset(HISTORY_CACHE_BYTES);
+    let paths: Vec<&str> = reading.files.keys().map(String::as_str).collect();
+    let walk = history::Walk {
+        tip,
+        since: request.history_since.as_deref().and_then(parse),
+        max_commits: request.config.crawl.history_commits,
+        prefix: &opened.prefix,
+        paths: &paths,
+        bots: &request.source.bots,
+    };
+    let found = history::walk_history(&repository, &walk, progress);
+    reading.last_changes = found.last_changes;
+    reading.contributors = found.contributors;
+    reading.history_since = found.since;
 }

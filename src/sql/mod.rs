@@ -3,14 +3,26 @@
 //! Never fails (a partial result and diagnostics instead), never does IO, never sees tokio, sqlx or
 //! the file system. sqlparser's types never leave this module.
 
+mod compose;
 mod deep;
+mod derive;
 mod dialect;
+mod engine;
+mod expr;
+mod from;
+mod functions;
 mod lexer;
 mod mend;
+mod names;
 mod parse;
+mod query;
+mod scope;
+mod script;
 mod spans;
 mod split;
+mod statement;
 mod tokens;
+mod value;
 
 use std::sync::Arc;
 
@@ -45,17 +57,21 @@ pub struct Options {
     pub max_bytes: usize,
     /// Deepest nesting that is parsed.
     pub max_depth: usize,
+    /// Whether analyses hold derivations.
+    pub derivations: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { dialect: Dialect::Generic, max_bytes: 8 << 20, max_depth: 2_000 }
+        Options { dialect: Dialect::Generic, max_bytes: 8 << 20, max_depth: 2_000, derivations: true }
     }
 }
 
 /// A text that is parsed, ready to be analysed (again and again, under different look-ups).
 pub struct Script {
-    _text: String,
+    text: String,
+    options: Options,
+    parsed: Vec<parse::Parsed>,
 }
 
 /// What a script names, found without resolving anything.
@@ -77,17 +93,18 @@ pub struct References {
 
 impl Script {
     /// Splits and parses `text`.
-    pub fn parse(text: &str, _options: &Options) -> Script {
-        Script { _text: text.to_owned() }
+    pub fn parse(text: &str, options: &Options) -> Script {
+        Script { text: text.to_owned(), options: options.clone(), parsed: parse::parse(text, options) }
     }
 
     /// What the script names.
     pub fn references(&self) -> References {
-        References::default()
+        let options = Options { derivations: false, ..self.options.clone() };
+        script::run(&self.text, &self.parsed, &options, &NoLookups).references
     }
 
     /// The lineage of the script, given what `lookups` know.
-    pub fn analyze(&self, _lookups: &dyn Lookups) -> Analysis {
-        Analysis::default()
+    pub fn analyze(&self, lookups: &dyn Lookups) -> Analysis {
+        script::run(&self.text, &self.parsed, &self.options, lookups).analysis
     }
 }

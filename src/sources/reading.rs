@@ -1,0 +1,368 @@
+//! Turns the files of one state into a reading: documents, facts and diagnostics, in parallel.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, LazyLock, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use rayon::prelude::*;
+use regex::Regex;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::{
+    Progress, Request, Step,
+    files::{Entry, Files, Reader},
+    guess,
+    layout::{Classifier, FileKind, SqlFile},
+    metadata::read_metadata,
+    schema::{Library, read_schema},
+    yaml::{Node, YamlError, read_yaml},
+};
+use crate::{
+    config::{Config, Layout, Limits, Pattern, SourceConfig},
+    model::{
+        Diagnostic, Dialect, Document, Fact, FactKind, INVALID_METADATA, LIMIT_EXCEEDED, LineIndex, Reading, RelationName, Span,
+        Subject,
+    },
+};
+
+/// Changes whenever the same bytes would be read differently, so that everything is read again.
+const READER_VERSION: &str = "1";
+/// Files that one thread reads with one handle.
+const CHUNK: usize = 64;
+
+/// Reads the documents and facts of `files` into `reading`.
+pub(super) fn read_files(request: &Request<'_>, files: &Files, progress: &dyn Progress, reading: &mut Reading) {
+    let paths = files.entries.iter().map(|entry| entry.path.as_str());
+    let source = request.source;
+    let targets = source.target.iter().filter_map(|target| Pattern::of_paths(target).ok()).collect();
+    let classifier = Classifier::detect(paths, source.layout, targets);
+    let (include, exclude) = (compile_globs(&source.include), compile_globs(&source.exclude));
+    let wanted = |path: &str| (source.include.is_empty() || include.is_match(path)) && !exclude.is_match(path);
+    let chosen: Vec<(&Entry, FileKind)> = files
+        .entries
+        .iter()
+        .filter(|entry| wanted(&entry.path))
+        .filter_map(|entry| Some((entry, classifier.classify(&entry.path)?)))
+        .collect();
+    let (dialect, dialect_note) = choose_dialect(request.config, source, &classifier, files, &chosen);
+    reading.dialect = dialect;
+    reading.notes = vec![classifier.note.clone(), dialect_note];
+    for (path, diagnostic) in &files.diagnostics {
+        if classifier.classify(path).is_some() || !path.contains('.') {
+            reading.diagnostics.push((path.clone(), 0, diagnostic.clone()));
+        }
+    }
+    let context = Context::new(request, files, &classifier, dialect);
+    let (done, total) = (AtomicU64::new(0), chosen.len() as u64);
+    progress.report(Step::Files, 0, total);
+    let outcomes: Vec<Outcome> = chosen
+        .par_chunks(CHUNK)
+        .flat_map_iter(|chunk| {
+            let reader = files.place.reader();
+            let outcomes: Vec<Outcome> = chunk.iter().map(|(entry, kind)| context.read_file(&reader, entry, kind)).collect();
+            let before = done.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+            progress.report(Step::Files, before + chunk.len() as u64, total);
+            outcomes
+        })
+        .collect();
+    for outcome in outcomes {
+        outcome.add_to(reading);
+    }
+}
+
+/// A key of `parts` under the settings of a source.
+pub(super) fn combine_key(settings: &str, parts: &[&str]) -> String {
+    let mut hash = Xxh3::new();
+    hash.update(settings.as_bytes());
+    for part in parts {
+        hash.update(b"\0");
+        hash.update(part.as_bytes());
+    }
+    format!("{:032x}", hash.digest128())
+}
+
+/// What decides, beside a file's bytes, how it is read.
+pub(super) fn describe_settings(request: &Request<'_>, layout: Layout, dialect: Dialect) -> String {
+    let (source, config) = (request.source, request.config);
+    let described = format!("{READER_VERSION} {layout:?} {dialect} {source:?} {:?} {:?}", config.warehouses, config.limits);
+    combine_key(&described, &[])
+}
+
+/// What came of one file.
+struct Outcome {
+    path: String,
+    key: String,
+    unchanged: bool,
+    document: Option<Document>,
+    facts: Vec<Fact>,
+    diagnostics: Vec<(u32, Diagnostic)>,
+    bytes: u64,
+}
+
+impl Outcome {
+    fn add_to(self, reading: &mut Reading) {
+        reading.bytes += self.bytes;
+        reading.documents.extend(self.document);
+        reading.facts.extend(self.facts);
+        let path = &self.path;
+        reading.diagnostics.extend(self.diagnostics.into_iter().map(|(line, diagnostic)| (path.clone(), line, diagnostic)));
+        if self.unchanged {
+            reading.unchanged.insert(self.path.clone());
+        }
+        reading.files.insert(self.path, self.key);
+    }
+}
+
+struct Context<'a> {
+    request: &'a Request<'a>,
+    files: &'a Files,
+    classifier: &'a Classifier,
+    dialect: Dialect,
+    settings: String,
+    defaults: (Option<String>, Option<String>),
+    /// YAML files that schemas included, so that each is read once.
+    included: Mutex<HashMap<String, Option<Included>>>,
+}
+
+impl<'a> Context<'a> {
+    fn new(request: &'a Request<'a>, files: &'a Files, classifier: &'a Classifier, dialect: Dialect) -> Context<'a> {
+        let warehouse = request.config.warehouse_of(request.source, dialect);
+        let settings = describe_settings(request, classifier.layout, dialect);
+        let defaults = (warehouse.database, warehouse.schema);
+        Context { request, files, classifier, dialect, settings, defaults, included: Mutex::default() }
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.request.config.limits
+    }
+
+    fn is_known(&self, path: &str, key: &str) -> bool {
+        (self.request.known)(path, key)
+    }
+
+    fn read_file(&self, reader: &Reader, entry: &Entry, kind: &FileKind) -> Outcome {
+        let path = &entry.path;
+        let mut outcome = Outcome {
+            path: path.clone(),
+            key: String::new(),
+            unchanged: false,
+            document: None,
+            facts: Vec::new(),
+            diagnostics: Vec::new(),
+            bytes: 0,
+        };
+        if let Some(blob) = entry.blob() {
+            outcome.key = combine_key(&self.settings, &[&blob]);
+            outcome.unchanged = self.is_known(path, &outcome.key);
+            if outcome.unchanged {
+                return outcome;
+            }
+        }
+        let text = match reader.read(entry, self.limits()) {
+            Ok(text) => text,
+            Err(diagnostic) => {
+                outcome.key = format!("unread {}", entry.blob().unwrap_or_default());
+                outcome.diagnostics.push((0, diagnostic));
+                return outcome;
+            }
+        };
+        outcome.key = combine_key(&self.settings, &[&text.blob]);
+        outcome.unchanged = self.is_known(path, &outcome.key);
+        if outcome.unchanged {
+            return outcome;
+        }
+        outcome.bytes = text.text.len() as u64;
+        let lossy = text.diagnostic.map(|diagnostic| (LineIndex::new(&text.text).line(diagnostic.span.start), diagnostic));
+        outcome.diagnostics.extend(lossy);
+        match kind {
+            FileKind::Sql(file) => {
+                outcome.facts.extend(find_generator(&text.text, path));
+                outcome.document = Some(self.make_document(file, path, text.text, text.blob));
+            }
+            FileKind::Metadata(relation) => match read_yaml(&text.text, self.limits()) {
+                Ok(root) => outcome.facts = root.map(|root| read_metadata(&root, relation, path)).unwrap_or_default(),
+                Err(error) => outcome.diagnostics.push(explain_yaml(&error, &text.text)),
+            },
+            FileKind::Schema(relation) => match read_yaml(&text.text, self.limits()) {
+                Ok(Some(root)) => self.take_schema(reader, &root, relation, &text.blob, &mut outcome),
+                Ok(None) => {}
+                Err(error) => outcome.diagnostics.push(explain_yaml(&error, &text.text)),
+            },
+        }
+        outcome
+    }
+
+    fn make_document(&self, file: &SqlFile, path: &str, text: String, blob: String) -> Document {
+        let (database, schema) = (&self.defaults.0, &self.defaults.1);
+        let target = file.target.as_ref().map(|target| target.completed(database.as_deref(), schema.as_deref()));
+        let defaults = (file.defaults.0.clone().or_else(|| database.clone()), file.defaults.1.clone().or_else(|| schema.clone()));
+        let templated = looks_templated(&text);
+        let variables = if templated { file.variables.clone() } else { Vec::new() };
+        let path = path.to_owned();
+        Document { path, blob, text, role: file.role, target, defaults, dialect: self.dialect, templated, variables }
+    }
+
+    fn take_schema(&self, reader: &Reader, root: &Node, relation: &RelationName, blob: &str, outcome: &mut Outcome) {
+        let library = FileLibrary { context: self, reader };
+        let schema = read_schema(root, &library);
+        if !schema.included.is_empty() {
+            let blobs =
+                schema.included.iter().map(|path| library.read(path).map_or_else(|| "absent".to_owned(), |(_, blob)| blob));
+            let blobs: Vec<String> = std::iter::once(blob.to_owned()).chain(blobs).collect();
+            outcome.key = combine_key(&self.settings, &blobs.iter().map(String::as_str).collect::<Vec<_>>());
+            outcome.unchanged = self.is_known(&outcome.path, &outcome.key);
+            if outcome.unchanged {
+                return;
+            }
+        }
+        let path = outcome.path.clone();
+        match schema.columns {
+            Some(columns) if columns.is_empty() => {}
+            Some(columns) => {
+                let about = Subject::Asset(relation.clone());
+                outcome.facts.push(Fact { about, what: FactKind::Columns { columns }, path, line: schema.line });
+            }
+            None => {
+                let wanted: Vec<&str> = schema.missing.iter().map(|(_, wanted)| wanted.as_str()).collect();
+                let why = if wanted.is_empty() {
+                    "the list of fields is too long or is no list".to_owned()
+                } else {
+                    format!("the fields cannot be known whole: it includes {}, which is not in the source", wanted.join(", "))
+                };
+                let line = schema.missing.first().map_or(schema.line, |(line, _)| *line);
+                outcome.diagnostics.push((line, Diagnostic::new(&INVALID_METADATA, why, Span::default())));
+            }
+        }
+    }
+}
+
+/// A YAML file that schemas include, and its blob id.
+type Included = (Arc<Node>, String);
+
+/// Opens the YAML files that a schema includes.
+struct FileLibrary<'a> {
+    context: &'a Context<'a>,
+    reader: &'a Reader,
+}
+
+impl FileLibrary<'_> {
+    fn read(&self, path: &str) -> Option<Included> {
+        let included = || self.context.included.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = included().get(path) {
+            return found.clone();
+        }
+        let load = || {
+            let entry = self.context.files.find(path)?;
+            let text = self.reader.read(entry, self.context.limits()).ok()?;
+            let root = read_yaml(&text.text, self.context.limits()).ok()??;
+            Some((root, text.blob))
+        };
+        let found = load();
+        included().insert(path.to_owned(), found.clone());
+        found
+    }
+}
+
+impl Library for FileLibrary<'_> {
+    fn open(&self, path: &str) -> Option<Arc<Node>> {
+        self.read(path).map(|(root, _)| root)
+    }
+
+    fn schema_path(&self, table: &str) -> String {
+        self.context.classifier.schema_path(table)
+    }
+}
+
+/// The dialect that is set, the warehouse's, the layout's, or a guess; and a sentence that says which.
+fn choose_dialect(
+    config: &Config,
+    source: &SourceConfig,
+    classifier: &Classifier,
+    files: &Files,
+    chosen: &[(&Entry, FileKind)],
+) -> (Dialect, String) {
+    if let Some(dialect) = source.dialect {
+        return (dialect, format!("The dialect is set to {dialect}."));
+    }
+    if let Some(warehouse) = source.warehouse.as_ref().and_then(|name| config.warehouses.iter().find(|entry| entry.name == *name))
+    {
+        return (warehouse.dialect, format!("The dialect is that of the warehouse {}: {}.", warehouse.name, warehouse.dialect));
+    }
+    match classifier.layout {
+        Layout::BigqueryEtl => (Dialect::BigQuery, "The dialect of the bigquery-etl layout is bigquery.".to_owned()),
+        Layout::Plain => {
+            let sql: Vec<&Entry> =
+                chosen.iter().filter(|(_, kind)| matches!(kind, FileKind::Sql(_))).map(|(entry, _)| *entry).collect();
+            // Evenly over the tree, so that one folder does not speak for all.
+            let step = sql.len().div_ceil(guess::SAMPLE.0).max(1);
+            let reader = files.place.reader();
+            let texts: Vec<String> = sql
+                .iter()
+                .step_by(step)
+                .filter_map(|entry| reader.read(entry, &config.limits).ok())
+                .map(|text| text.text)
+                .collect();
+            guess::guess_dialect(texts.iter().map(String::as_str))
+        }
+    }
+}
+
+/// Globs as people write them: without a slash at any depth, and a folder's name for all in it.
+fn compile_globs(patterns: &[String]) -> GlobSet {
+    let mut builder = GlobSetBuilder::new();
+    for pattern in patterns {
+        let trimmed = pattern.trim_end_matches('/');
+        let rooted = match trimmed.strip_prefix('/').or_else(|| trimmed.strip_prefix("./")) {
+            Some(rooted) => rooted.to_owned(),
+            None if trimmed.contains('/') => trimmed.to_owned(),
+            None => format!("**/{trimmed}"),
+        };
+        for glob in [rooted.clone(), format!("{rooted}/**")] {
+            if let Ok(glob) = GlobBuilder::new(&glob).literal_separator(true).build() {
+                builder.add(glob);
+            }
+        }
+    }
+    builder.build().unwrap_or_else(|_| GlobSet::empty())
+}
+
+/// The same cheap test as the template room's: `{{`, `{%` or `{#`.
+fn looks_templated(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    memchr::memchr_iter(b'{', bytes).any(|at| matches!(bytes.get(at + 1), Some(b'{' | b'%' | b'#')))
+}
+
+fn explain_yaml(error: &YamlError, text: &str) -> (u32, Diagnostic) {
+    let index = LineIndex::new(text);
+    let span = Span { start: index.start(error.line), end: index.start(error.line + 1) };
+    let code = if error.limit { &LIMIT_EXCEEDED } else { &INVALID_METADATA };
+    (error.line, Diagnostic::new(code, format!("the YAML cannot be read: {}", error.message), span))
+}
+
+/// Lines from the top in which a generator may name itself.
+const HEADER_LINES: usize = 20;
+
+/// A comment like `-- Generated via ./bqetl generate stable_views` at the top of a file.
+fn find_generator(text: &str, path: &str) -> Option<Fact> {
+    static SAYS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"(?i)^\s*(?:--|/\*|\*|#|//).*(?:\bgenerated\s+(?:via|by|from|with|using)\b|@generated\b)[:\s]*(.*)$").ok()
+    });
+    let says = SAYS.as_ref()?;
+    let mut lines = text.lines().enumerate().take(HEADER_LINES);
+    while let Some((number, line)) = lines.next() {
+        let Some(found) = says.captures(line) else { continue };
+        let tidy = |text: &str| text.trim().trim_matches(['-', '*', '/', '`', '.', ' ']).replace('`', "").trim().to_owned();
+        let mut by = tidy(found.get(1).map_or("", |rest| rest.as_str()));
+        if by.is_empty() {
+            by = lines.next().map(|(_, next)| tidy(next.trim_start_matches(['-', '*', '#', '/', ' ']))).unwrap_or_default();
+        }
+        let what = FactKind::Generated { by };
+        return Some(Fact { about: Subject::Document(path.to_owned()), what, path: path.to_owned(), line: number as u32 + 1 });
+    }
+    None
+}

@@ -1,0 +1,335 @@
+//! What the engine must know of built-in functions.
+
+/// Functions that compute one value out of many rows. Names are lower case.
+pub(crate) fn is_aggregate(name: &str) -> bool {
+    const AGGREGATES: &[&str] = &[
+        "any_value",
+        "approx_count_distinct",
+        "approx_distinct",
+        "approx_percentile",
+        "approx_quantile",
+        "approx_quantiles",
+        "approx_top_count",
+        "approx_top_k",
+        "approx_top_sum",
+        "approxcountdistinct",
+        "arg_max",
+        "arg_min",
+        "argmax",
+        "argmin",
+        "array_agg",
+        "array_concat_agg",
+        "array_union_agg",
+        "array_unique_agg",
+        "arrayagg",
+        "avg",
+        "avgif",
+        "bit_and",
+        "bit_or",
+        "bit_xor",
+        "bitand_agg",
+        "bitor_agg",
+        "bool_and",
+        "bool_or",
+        "booland_agg",
+        "boolor_agg",
+        "checksum",
+        "checksum_agg",
+        "collect_list",
+        "collect_set",
+        "corr",
+        "count",
+        "count_big",
+        "count_distinct",
+        "count_if",
+        "countif",
+        "covar_pop",
+        "covar_samp",
+        "every",
+        "first",
+        "geometric_mean",
+        "group_concat",
+        "groupadd",
+        "grouparray",
+        "groupbitmap",
+        "groupuniqarray",
+        "hll",
+        "hll_count.extract",
+        "hll_count.init",
+        "hll_count.merge",
+        "hll_count.merge_partial",
+        "hll_sketch_agg",
+        "histogram",
+        "json_agg",
+        "json_arrayagg",
+        "json_group_array",
+        "json_group_object",
+        "json_object_agg",
+        "json_objectagg",
+        "jsonb_agg",
+        "jsonb_object_agg",
+        "kurtosis",
+        "last",
+        "list",
+        "listagg",
+        "logical_and",
+        "logical_or",
+        "map_agg",
+        "map_union",
+        "max",
+        "max_by",
+        "mean",
+        "median",
+        "min",
+        "min_by",
+        "mode",
+        "multimap_agg",
+        "numeric_histogram",
+        "object_agg",
+        "percentile",
+        "percentile_approx",
+        "percentile_cont",
+        "percentile_disc",
+        "product",
+        "quantile",
+        "quantiles",
+        "range_agg",
+        "regr_avgx",
+        "regr_avgy",
+        "regr_count",
+        "regr_intercept",
+        "regr_r2",
+        "regr_slope",
+        "set_agg",
+        "skewness",
+        "some",
+        "st_union_agg",
+        "st_extent_agg",
+        "stddev",
+        "stddev_pop",
+        "stddev_samp",
+        "stdev",
+        "stdevp",
+        "string_agg",
+        "sum",
+        "sumif",
+        "sumdistinct",
+        "topk",
+        "topkweighted",
+        "total",
+        "uniq",
+        "uniqcombined",
+        "uniqexact",
+        "uniqhll12",
+        "var",
+        "var_pop",
+        "var_samp",
+        "variance",
+        "varp",
+        "wm_concat",
+        "xmlagg",
+    ];
+    if AGGREGATES.binary_search(&name).is_ok() || AGGREGATES.contains(&name) {
+        return true;
+    }
+    // ClickHouse combinators: sumIf, uniqExactMerge, avgState …
+    ["if", "merge", "state", "array", "ornull", "ordefault", "mergestate"].iter().any(|combinator| {
+        name.strip_suffix(combinator).is_some_and(|base| base.len() > 2 && base != "array" && AGGREGATES.contains(&base))
+    })
+}
+
+/// The argument (by position) of an aggregate that only tests.
+pub(crate) fn tested_aggregate_argument(name: &str, arguments: usize) -> Option<usize> {
+    match name {
+        "countif" | "count_if" => Some(0),
+        _ if name.ends_with("if") && is_aggregate(name) && arguments > 0 => Some(arguments - 1),
+        _ => None,
+    }
+}
+
+/// How the arguments of a function that chooses take part: whether argument `at` of `count` only tests.
+pub(crate) fn is_test(name: &str, at: usize, count: usize) -> bool {
+    match name {
+        "if" | "iff" | "iif" | "nvl2" | "choose" => at == 0,
+        "decode" => at == 0 || (at % 2 == 1 && at + 1 < count),
+        "multiif" => at % 2 == 0 && at + 1 < count,
+        _ => false,
+    }
+}
+
+/// Functions whose result is one of their arguments, so that struct fields live on.
+pub(crate) fn keeps_fields(name: &str) -> bool {
+    matches!(
+        name,
+        "if" | "iff"
+            | "iif"
+            | "coalesce"
+            | "ifnull"
+            | "nvl"
+            | "nullif"
+            | "any_value"
+            | "array_agg"
+            | "array_concat"
+            | "array_concat_agg"
+            | "array_reverse"
+            | "array_slice"
+            | "array_first"
+            | "array_last"
+            | "first_value"
+            | "last_value"
+            | "nth_value"
+            | "lag"
+            | "lead"
+            | "collect_list"
+            | "list"
+            | "max_by"
+            | "min_by"
+            | "arg_max"
+            | "arg_min"
+            | "argmax"
+            | "argmin"
+            | "first"
+            | "last"
+            | "safe_offset"
+            | "element_at"
+            | "unnest"
+            | "explode"
+            | "explode_outer"
+            | "posexplode"
+            | "inline"
+            | "flatten"
+            | "max"
+            | "min"
+    )
+}
+
+/// Whether argument `at` of a date function is the name of a date part, not a column.
+pub(crate) fn is_date_part(function: &str, at: usize, word: &str) -> bool {
+    let position = match function {
+        "date_trunc" | "timestamp_trunc" | "datetime_trunc" | "time_trunc" | "trunc" | "last_day" | "next_day"
+        | "previous_day" | "date_bucket" => at <= 1,
+        "date_diff" | "datetime_diff" | "timestamp_diff" | "time_diff" => at == 2 || at == 0,
+        "dateadd" | "datediff" | "date_part" | "datepart" | "datename" | "timestampadd" | "timestampdiff" | "timeadd"
+        | "timediff" | "datediff_big" | "datetrunc" | "date_add" | "date_sub" | "extract" | "time_slice" => at == 0 || at == 2,
+        "generate_date_array" | "generate_timestamp_array" => at >= 2,
+        _ => false,
+    };
+    position && is_date_part_word(word)
+}
+
+fn is_date_part_word(word: &str) -> bool {
+    let word = word.strip_suffix('s').unwrap_or(word);
+    matches!(
+        word,
+        "year"
+            | "yyyy"
+            | "yy"
+            | "y"
+            | "quarter"
+            | "qtr"
+            | "qq"
+            | "q"
+            | "month"
+            | "mon"
+            | "mm"
+            | "m"
+            | "week"
+            | "wk"
+            | "ww"
+            | "w"
+            | "isoweek"
+            | "isoyear"
+            | "day"
+            | "dd"
+            | "d"
+            | "dy"
+            | "dayofyear"
+            | "dayofweek"
+            | "dw"
+            | "weekday"
+            | "hour"
+            | "hh"
+            | "h"
+            | "minute"
+            | "mi"
+            | "n"
+            | "min"
+            | "second"
+            | ""
+            | "sec"
+            | "millisecond"
+            | "m_"
+            | "microsecond"
+            | "mcs"
+            | "nanosecond"
+            | "decade"
+            | "century"
+            | "millennium"
+            | "epoch"
+            | "epoch_second"
+            | "date"
+            | "time"
+    )
+}
+
+/// Functions that read a whole row given a table's alias are not special: an alias resolves to its row.
+/// Functions that make relations out of a value: the value's elements.
+pub(crate) fn unnests(name: &str) -> bool {
+    matches!(
+        name,
+        "unnest"
+            | "explode"
+            | "explode_outer"
+            | "posexplode"
+            | "posexplode_outer"
+            | "inline"
+            | "inline_outer"
+            | "flatten"
+            | "json_array_elements"
+            | "jsonb_array_elements"
+            | "json_array_elements_text"
+            | "jsonb_array_elements_text"
+            | "json_each"
+            | "jsonb_each"
+            | "json_each_text"
+            | "jsonb_each_text"
+            | "json_tree"
+            | "json_tuple"
+            | "stack"
+            | "string_split"
+            | "split_to_table"
+            | "strtok_split_to_table"
+            | "regexp_split_to_table"
+            | "json_populate_recordset"
+            | "jsonb_to_recordset"
+            | "json_to_recordset"
+            | "openjson"
+            | "arrayjoin"
+            | "generator"
+            | "unnest_tokens"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn combinators_of_aggregates_are_aggregates() {
+        assert!(is_aggregate("sumif") && is_aggregate("uniqexactmerge") && is_aggregate("count"));
+        assert!(!is_aggregate("if") && !is_aggregate("concat") && !is_aggregate("max_length"));
+    }
+
+    #[test]
+    fn tests_of_choosing_functions_are_told_from_results() {
+        let decode: Vec<bool> = (0..6).map(|at| is_test("decode", at, 6)).collect();
+        assert_eq!(decode, [true, true, false, true, false, false]);
+        assert!(is_test("if", 0, 3) && !is_test("if", 1, 3) && !is_test("coalesce", 0, 2));
+    }
+
+    #[test]
+    fn date_parts_are_words_only_where_a_part_is_expected() {
+        assert!(is_date_part("date_trunc", 1, "month") && is_date_part("datediff", 0, "days"));
+        assert!(!is_date_part("concat", 0, "day") && !is_date_part("date_trunc", 0, "submission_date"));
+    }
+}

@@ -1,0 +1,544 @@
+//! What names mean inside one SELECT, and how they are resolved.
+
+use std::rc::Rc;
+
+use smallvec::SmallVec;
+use sqlparser::ast;
+
+use super::{
+    engine::{Engine, Read, ScopeIndex, Shape},
+    names::Sym,
+    value::{Column, Columns, Item, OpenStar, Origin, RelationIndex, StarOrigin, UNKNOWN, Value},
+};
+use crate::model::{AMBIGUOUS_COLUMN, ColumnEdgeKind, Dialect, Span, UNKNOWN_COLUMN};
+
+/// The names in sight inside one SELECT.
+pub(crate) struct Scope<'s> {
+    /// Its record.
+    pub(crate) record: ScopeIndex,
+    /// What FROM brings, in order.
+    pub(crate) inputs: Vec<Input>,
+    /// Columns merged by USING and NATURAL, in order.
+    pub(crate) merged: Vec<Column>,
+    /// Names of the SELECT list that may be used by others in this scope.
+    pub(crate) aliases: Vec<Alias>,
+    /// Expressions of the SELECT list that may be used before they are reached (ClickHouse).
+    pub(crate) pending: Vec<(Sym, &'s ast::Expr)>,
+    /// Whether an alias is preferred to a column of the same name.
+    pub(crate) aliases_win: bool,
+    /// Named windows.
+    pub(crate) windows: Vec<(Sym, &'s ast::NamedWindowExpr)>,
+    /// The scope around a correlated subquery.
+    pub(crate) parent: Option<&'s Scope<'s>>,
+}
+
+/// A name of the SELECT list.
+pub(crate) struct Alias {
+    pub(crate) key: Sym,
+    pub(crate) value: Value,
+    pub(crate) reads: Vec<Read>,
+}
+
+/// One thing that FROM brings.
+#[derive(Clone)]
+pub(crate) struct Input {
+    /// The key of the alias; of the last part where there is none.
+    pub(crate) alias: Sym,
+    /// Keys of a table's full name, for `schema.table.column`; empty for others.
+    pub(crate) path: SmallVec<[Sym; 3]>,
+    /// Its columns.
+    pub(crate) relation: InputColumns,
+    /// The value that the alias itself stands for (UNNEST's element).
+    pub(crate) element: Option<Value>,
+    /// How reads of it are recorded: index of a recorded input and a prefix of the column's path.
+    pub(crate) record: (u32, Sym),
+    /// Keys of columns merged away by USING: no part of a star.
+    pub(crate) merged_away: SmallVec<[Sym; 2]>,
+    /// SEMI and ANTI joins: visible to ON, no part of the result.
+    pub(crate) hidden: bool,
+}
+
+/// The columns of an input.
+#[derive(Clone)]
+pub(crate) enum InputColumns {
+    /// A real relation.
+    Base { relation: RelationIndex, shape: Rc<Shape> },
+    /// A subquery, CTE or computed relation.
+    Derived(Rc<Columns>),
+}
+
+/// What looking a name up in one input found.
+enum Found {
+    /// The column is there.
+    Yes(Value),
+    /// The input's columns are not all known: it may be there.
+    Maybe(Value),
+    /// It is not there.
+    No,
+}
+
+impl<'s> Scope<'s> {
+    /// A scope without inputs.
+    pub(crate) fn new(record: ScopeIndex, parent: Option<&'s Scope<'s>>) -> Self {
+        Scope {
+            record,
+            inputs: Vec::new(),
+            merged: Vec::new(),
+            aliases: Vec::new(),
+            pending: Vec::new(),
+            aliases_win: false,
+            windows: Vec::new(),
+            parent,
+        }
+    }
+}
+
+impl Input {
+    /// Every column, in order, as `SELECT *` sees them.
+    pub(crate) fn star(&self, engine: &mut Engine, span: Span) -> Vec<(Item, Option<Read>)> {
+        let mut items = Vec::new();
+        match &self.relation {
+            InputColumns::Base { relation, shape } => {
+                for name in &shape.columns {
+                    let key = engine.names.key(*name);
+                    if !self.merged_away.contains(&key) {
+                        let column = Column { name: *name, value: Value::base(*relation, *name, false), span };
+                        items.push((Item::Column(column), Some(self.read(engine, *name))));
+                    }
+                }
+                if !shape.complete {
+                    let known = shape.index.keys().copied().chain(self.merged_away.iter().copied());
+                    let star = OpenStar {
+                        from: SmallVec::from_slice(&[StarOrigin { relation: *relation, prefix: Sym::NONE }]),
+                        except: known.collect(),
+                        kind: ColumnEdgeKind::Identity,
+                        span,
+                    };
+                    items.push((Item::Star(star), Some(self.read(engine, Sym::STAR))));
+                }
+            }
+            InputColumns::Derived(columns) => {
+                for item in &columns.items {
+                    match item {
+                        Item::Column(column) => {
+                            if !self.merged_away.contains(&engine.names.key(column.name)) {
+                                items.push((Item::Column(column.clone()), Some(self.read(engine, column.name))));
+                            }
+                        }
+                        Item::Star(star) => {
+                            let mut star = star.clone();
+                            if !self.merged_away.is_empty() {
+                                star.except = star.except.iter().chain(&self.merged_away).copied().collect();
+                            }
+                            items.push((Item::Star(star), Some(self.read(engine, Sym::STAR))));
+                        }
+                    }
+                }
+            }
+        }
+        items
+    }
+
+    /// The whole row as one value, its columns as fields.
+    pub(crate) fn row(&self, engine: &mut Engine, span: Span) -> Value {
+        let items: Vec<Item> = self.star(engine, span).into_iter().map(|(item, _)| item).collect();
+        struct_of(items)
+    }
+
+    fn read(&self, engine: &mut Engine, column: Sym) -> Read {
+        Read { input: self.record.0, column: engine.names.join(self.record.1, column), kind: ColumnEdgeKind::Identity }
+    }
+
+    fn find(&self, name: Sym, key: Sym, engine: &mut Engine) -> Found {
+        match &self.relation {
+            InputColumns::Base { relation, shape } => match shape.index.get(&key) {
+                Some(at) => Found::Yes(Value::base(*relation, shape.columns[*at as usize], false)),
+                None if !shape.complete => Found::Maybe(Value::base(*relation, name, false)),
+                None if is_pseudo_column(engine.names.text(key), engine.dialect) => {
+                    Found::Yes(Value::base(*relation, name, false))
+                }
+                None => Found::No,
+            },
+            InputColumns::Derived(columns) => {
+                if let Some(column) = columns.find(key, &engine.names) {
+                    return Found::Yes(column.value.clone());
+                }
+                let mut candidates: Vec<Value> =
+                    columns.stars().filter_map(|star| star.column(name, key, &mut engine.names)).collect();
+                match candidates.len() {
+                    0 => Found::No,
+                    1 => Found::Maybe(candidates.remove(0)),
+                    _ => Found::Maybe(unknown(name)),
+                }
+            }
+        }
+    }
+}
+
+/// A struct of these columns.
+pub(crate) fn struct_of(items: Vec<Item>) -> Value {
+    let mut lineage = super::value::Lineage::new();
+    for item in &items {
+        match item {
+            Item::Column(column) => lineage.extend(
+                column
+                    .value
+                    .lineage
+                    .iter()
+                    .map(|origin| Origin { kind: origin.kind.then(ColumnEdgeKind::Transformation), ..*origin }),
+            ),
+            Item::Star(star) => lineage.extend(star.from.iter().map(|origin| Origin {
+                relation: origin.relation,
+                column: if origin.prefix == Sym::NONE { Sym::STAR } else { origin.prefix },
+                kind: ColumnEdgeKind::Transformation,
+                guessed: false,
+            })),
+        }
+    }
+    Value { fields: Some(Rc::new(Columns::new(items))), ..Value::of(lineage) }
+}
+
+fn unknown(name: Sym) -> Value {
+    Value::base(UNKNOWN, name, true)
+}
+
+impl Engine<'_> {
+    /// The value of an unqualified column.
+    pub(crate) fn resolve_column(&mut self, ident: &ast::Ident, scope: &Scope) -> Value {
+        let name = self.sym(ident);
+        let key = self.names.key(name);
+        let span = self.bytes(ident.span);
+        if scope.aliases_win
+            && let Some(value) = self.resolve_alias(key, scope)
+        {
+            return value;
+        }
+        let mut around = Some(scope);
+        let mut depth = 0;
+        while let Some(current) = around {
+            if let Some(value) = self.resolve_in(name, key, current, depth, span) {
+                return value;
+            }
+            around = current.parent;
+            depth += 1;
+        }
+        if let Some(value) = self.variables.get(&key) {
+            return value.clone();
+        }
+        if !is_niladic(self.names.text(key)) && scope.has_inputs() {
+            self.report(&UNKNOWN_COLUMN, || format!("no relation in scope has a column `{}`", ident.value), span);
+        }
+        Value::default()
+    }
+
+    fn resolve_in(&mut self, name: Sym, key: Sym, scope: &Scope, depth: u32, span: Span) -> Option<Value> {
+        if let Some(column) = scope.merged.iter().find(|column| self.names.key(column.name) == key) {
+            self.record_merged(scope, name, key, depth);
+            return Some(column.value.clone());
+        }
+        let mut sure: SmallVec<[(usize, Value); 1]> = SmallVec::new();
+        let mut maybe: SmallVec<[(usize, Value); 2]> = SmallVec::new();
+        for (at, input) in scope.inputs.iter().enumerate() {
+            match input.find(name, key, self) {
+                Found::Yes(value) => sure.push((at, value)),
+                Found::Maybe(value) => maybe.push((at, value)),
+                Found::No => {}
+            }
+        }
+        if let Some((at, value)) = sure.first() {
+            if sure.len() > 1 && sure.iter().skip(1).any(|(_, other)| other.lineage != value.lineage) {
+                self.report(&AMBIGUOUS_COLUMN, || "the column is in several relations in scope".to_owned(), span);
+                let mut all = Value::default();
+                for (_, value) in &sure {
+                    all.merge(value.clone(), &self.names);
+                }
+                all.lineage.iter_mut().for_each(|origin| origin.guessed = true);
+                return Some(all);
+            }
+            self.record_read(scope, *at, name, depth);
+            return Some(value.clone());
+        }
+        if let Some(value) = self.resolve_alias(key, scope) {
+            return Some(value);
+        }
+        if let Some((at, element)) = scope
+            .inputs
+            .iter()
+            .enumerate()
+            .find_map(|(at, input)| Some((at, input.element.as_ref().filter(|_| input.alias == key)?)))
+        {
+            self.record_read(scope, at, Sym::NONE, depth);
+            return Some(element.clone());
+        }
+        if maybe.is_empty() || self.variables.contains_key(&key) && depth == 0 {
+            if let Some(input) = scope.inputs.iter().find(|input| input.alias == key) {
+                return Some(input.row(self, span));
+            }
+            return None;
+        }
+        if is_niladic(self.names.text(key)) {
+            return Some(Value::default());
+        }
+        if let Some(input) = scope.inputs.iter().find(|input| input.alias == key && input.element.is_none()) {
+            return Some(input.row(self, span));
+        }
+        if maybe.len() == 1
+            && let Some((at, value)) = maybe.pop()
+        {
+            if value.lineage.iter().any(|origin| origin.relation == UNKNOWN) {
+                self.report(&AMBIGUOUS_COLUMN, || "the column may come from several relations under a star".to_owned(), span);
+            }
+            self.record_read(scope, at, name, depth);
+            return Some(value);
+        }
+        let count = maybe.len();
+        self.report(
+            &AMBIGUOUS_COLUMN,
+            || format!("the column is not qualified, and {count} relations in scope may have it"),
+            span,
+        );
+        Some(unknown(name))
+    }
+
+    fn resolve_alias(&mut self, key: Sym, scope: &Scope) -> Option<Value> {
+        if let Some(alias) = scope.aliases.iter().find(|alias| alias.key == key) {
+            let reads = alias.reads.clone();
+            self.trail.extend(reads);
+            return Some(alias.value.clone());
+        }
+        let (at, expr) =
+            scope.pending.iter().enumerate().find_map(|(at, (pending, expr))| (*pending == key).then_some((at, *expr)))?;
+        let mut inner = Scope::new(scope.record, scope.parent);
+        inner.inputs = scope.inputs.clone();
+        inner.aliases_win = true;
+        inner.pending = scope.pending.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, pending)| *pending).collect();
+        Some(self.value(expr, &inner))
+    }
+
+    /// The value of `a.b.c`: a qualified column, a struct path, or both.
+    pub(crate) fn resolve_compound(&mut self, idents: &[ast::Ident], scope: &Scope) -> Value {
+        let Some((first, rest)) = idents.split_first() else { return Value::default() };
+        if rest.is_empty() {
+            return self.resolve_column(first, scope);
+        }
+        let span = self.bytes(first.span).cover(self.bytes(idents[idents.len() - 1].span));
+        let mut around = Some(scope);
+        let mut depth = 0;
+        while let Some(current) = around {
+            if let Some((at, used)) = self.find_input(idents, current) {
+                return self.resolve_qualified(&idents[used..], current, at, depth, span);
+            }
+            around = current.parent;
+            depth += 1;
+        }
+        let before = self.trail.len();
+        let value = self.resolve_column(first, scope);
+        self.path(value, rest, before)
+    }
+
+    /// The input that a prefix of `idents` names, and how many of them that takes.
+    fn find_input(&mut self, idents: &[ast::Ident], scope: &Scope) -> Option<(usize, usize)> {
+        let keys: SmallVec<[Sym; 4]> = idents.iter().map(|ident| self.key(ident)).collect();
+        if let Some(at) = scope.inputs.iter().rposition(|input| input.alias == keys[0]) {
+            return Some((at, 1));
+        }
+        for used in (2..keys.len()).rev() {
+            let named = |input: &Input| input.path.len() >= used && input.path[input.path.len() - used..] == keys[..used];
+            if let Some(at) = scope.inputs.iter().position(named) {
+                return Some((at, used));
+            }
+        }
+        None
+    }
+
+    fn resolve_qualified(&mut self, rest: &[ast::Ident], scope: &Scope, at: usize, depth: u32, span: Span) -> Value {
+        let input = &scope.inputs[at];
+        let Some((column, path)) = rest.split_first() else { return input.row(self, span) };
+        let name = self.sym(column);
+        let key = self.names.key(name);
+        let before = self.trail.len();
+        let value = match input.find(name, key, self) {
+            Found::Yes(value) => value,
+            Found::Maybe(value) => {
+                if value.lineage.iter().any(|origin| origin.relation == UNKNOWN) {
+                    self.report(&AMBIGUOUS_COLUMN, || "the column may come from several relations under a star".to_owned(), span);
+                }
+                value
+            }
+            Found::No => match &input.element {
+                Some(element) => {
+                    let element = element.clone();
+                    self.record_read(scope, at, Sym::NONE, depth);
+                    return self.path(element, rest, before);
+                }
+                None => {
+                    let alias = self.names.text(input.alias).to_owned();
+                    self.report(&UNKNOWN_COLUMN, || format!("`{alias}` has no column `{}`", column.value), span);
+                    match &input.relation {
+                        InputColumns::Base { relation, .. } => Value::base(*relation, name, true),
+                        InputColumns::Derived(_) => Value::default(),
+                    }
+                }
+            },
+        };
+        self.record_read(scope, at, name, depth);
+        self.path(value, path, before)
+    }
+
+    /// `value.a.b`; reads recorded since `before` get the path too.
+    pub(crate) fn path(&mut self, mut value: Value, path: &[ast::Ident], before: usize) -> Value {
+        for ident in path {
+            let field = self.sym(ident);
+            value = self.field(&value, field);
+            for at in before..self.trail.len() {
+                self.trail[at].column = self.names.join(self.trail[at].column, field);
+            }
+        }
+        value
+    }
+
+    /// One field of a struct (or of every struct of an array).
+    pub(crate) fn field(&mut self, value: &Value, field: Sym) -> Value {
+        let key = self.names.key(field);
+        if let Some(fields) = &value.fields {
+            if let Some(column) = fields.find(key, &self.names) {
+                return column.value.clone();
+            }
+            let candidates: Vec<Value> = fields.stars().filter_map(|star| star.column(field, key, &mut self.names)).collect();
+            if let [only] = candidates.as_slice() {
+                return only.clone();
+            }
+        }
+        let lineage = value.lineage.iter().map(|origin| match origin.kind {
+            ColumnEdgeKind::Identity if origin.column != Sym::STAR => {
+                Origin { column: self.names.join(origin.column, field), ..*origin }
+            }
+            _ => *origin,
+        });
+        Value::of(lineage.collect())
+    }
+
+    /// Every field of a struct value, for `s.*` and UNNEST.
+    pub(crate) fn fields(&mut self, value: &Value, span: Span) -> Vec<Item> {
+        if let Some(fields) = &value.fields {
+            return fields.items.clone();
+        }
+        let mut items = Vec::new();
+        let mut open: SmallVec<[StarOrigin; 1]> = SmallVec::new();
+        for origin in value.lineage.iter().filter(|origin| origin.kind == ColumnEdgeKind::Identity) {
+            if origin.relation == UNKNOWN {
+                continue;
+            }
+            let nested = self.nested_fields(origin.relation, origin.column);
+            if nested.is_empty() {
+                open.push(StarOrigin { relation: origin.relation, prefix: origin.column });
+            }
+            for field in nested {
+                let path = self.names.join(origin.column, field);
+                items.push(Item::Column(Column { name: field, value: Value::base(origin.relation, path, origin.guessed), span }));
+            }
+        }
+        if !open.is_empty() && items.is_empty() {
+            let star = OpenStar { from: open, except: Rc::from([]), kind: ColumnEdgeKind::Identity, span };
+            items.push(Item::Star(star));
+        }
+        items
+    }
+
+    /// Names of the fields that are known right below `column` of `relation`.
+    fn nested_fields(&mut self, relation: RelationIndex, column: Sym) -> Vec<Sym> {
+        let shape = self.shape(relation);
+        let Some(known) = shape.known.clone() else { return Vec::new() };
+        let prefix = format!("{}.", self.names.text(column).to_lowercase());
+        let mut fields = Vec::new();
+        for path in &known.nested {
+            if path.len() > prefix.len()
+                && path.is_char_boundary(prefix.len())
+                && path[..prefix.len()].to_lowercase() == prefix
+                && !path[prefix.len()..].contains('.')
+            {
+                fields.push(self.names.intern(&path[prefix.len()..]));
+            }
+        }
+        fields
+    }
+
+    fn record_read(&mut self, scope: &Scope, at: usize, column: Sym, depth: u32) {
+        let (input, prefix) = scope.inputs[at].record;
+        let input = if depth == 0 { input } else { u32::MAX };
+        let column = self.names.join(prefix, column);
+        self.trail.push(Read { input, column, kind: ColumnEdgeKind::Identity });
+    }
+
+    fn record_merged(&mut self, scope: &Scope, name: Sym, key: Sym, depth: u32) {
+        for at in 0..scope.inputs.len() {
+            if !matches!(scope.inputs[at].find(name, key, self), Found::No) {
+                self.record_read(scope, at, name, depth);
+                return;
+            }
+        }
+    }
+
+    /// The value of `name` in one input, if it is or may be there.
+    pub(crate) fn column_of(&mut self, input: &Input, name: Sym) -> Option<Value> {
+        let key = self.names.key(name);
+        match input.find(name, key, self) {
+            Found::Yes(value) | Found::Maybe(value) => Some(value),
+            Found::No => None,
+        }
+    }
+
+    /// Whether `name` is known to be a column of the input.
+    pub(crate) fn surely_has(&mut self, input: &Input, name: Sym) -> bool {
+        let key = self.names.key(name);
+        matches!(input.find(name, key, self), Found::Yes(_))
+    }
+}
+
+impl Scope<'_> {
+    fn has_inputs(&self) -> bool {
+        !self.inputs.is_empty() || self.parent.is_some_and(Scope::has_inputs)
+    }
+}
+
+/// Names that look like columns and are functions.
+fn is_niladic(key: &str) -> bool {
+    matches!(
+        key,
+        "current_date"
+            | "current_time"
+            | "current_timestamp"
+            | "localtime"
+            | "localtimestamp"
+            | "current_user"
+            | "session_user"
+            | "current_role"
+            | "current_schema"
+            | "current_catalog"
+            | "sysdate"
+            | "systimestamp"
+            | "rownum"
+            | "getdate"
+            | "default"
+    )
+}
+
+/// Columns that every table of a dialect has and no schema lists.
+fn is_pseudo_column(key: &str, dialect: Dialect) -> bool {
+    match dialect {
+        Dialect::BigQuery => {
+            matches!(
+                key,
+                "_table_suffix" | "_partitiontime" | "_partitiondate" | "_file_name" | "_change_type" | "_change_timestamp"
+            )
+        }
+        Dialect::Snowflake => key.starts_with("metadata$"),
+        Dialect::Oracle | Dialect::Sqlite => matches!(key, "rowid" | "rownum" | "level"),
+        Dialect::Postgres | Dialect::Redshift => matches!(key, "ctid" | "xmin" | "xmax" | "tableoid"),
+        Dialect::Databricks | Dialect::Spark | Dialect::Hive => key == "_metadata" || key == "input__file__name",
+        Dialect::Trino => key.starts_with('$'),
+        Dialect::ClickHouse => matches!(key, "_table" | "_part" | "_file" | "_path"),
+        Dialect::DuckDb => matches!(key, "rowid" | "filename"),
+        Dialect::Ansi | Dialect::Generic | Dialect::MySql | Dialect::MsSql | Dialect::Teradata | Dialect::Vertica => false,
+    }
+}

@@ -1,0 +1,339 @@
+//! A whole script: its statements one after the other, and what they leave behind together.
+
+use std::rc::Rc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use sqlparser::ast::{self, SetExpr, Statement};
+
+use super::{
+    Lookups, Options, References,
+    compose::compose,
+    deep::with_deep_stack,
+    derive::derivation,
+    engine::{Engine, Routine, RoutineBody},
+    names::Sym,
+    parse::{self, Body, Parsed, RoutineKind},
+    scope::{Scope, struct_of},
+    statement::{Created, Outcome},
+    value::{Item, UNKNOWN, Value},
+};
+use crate::model::{
+    Analysis, AssetKind, ColumnEdge, Diagnostic, Dialect, KnownRoutine, LIMIT_EXCEEDED, MENDED_SYNTAX, OutputColumn,
+    RelationName, RowEdge, SYNTAX_ERROR, ScopeKind, Span, StatementLineage, TABLE_LEVEL_ONLY,
+};
+
+/// A statement's lineage with what composing needs besides.
+pub(crate) struct Step {
+    pub(crate) lineage: StatementLineage,
+    pub(crate) created: Vec<Created>,
+    pub(crate) swaps: Vec<(u32, u32)>,
+    pub(crate) declared: Vec<(u32, Vec<crate::model::DeclaredColumn>)>,
+    pub(crate) bare_select: bool,
+    /// The routine whose body it stands in.
+    pub(crate) inside: Option<u32>,
+}
+
+/// Everything that reading a script yields.
+pub(crate) struct Run {
+    pub(crate) analysis: Analysis,
+    pub(crate) references: References,
+}
+
+/// Reads every statement of `parsed`.
+pub(crate) fn run(text: &str, parsed: &[Parsed], options: &Options, lookups: &dyn Lookups) -> Run {
+    let mut engine = Engine::new(text, options.dialect, lookups);
+    let mut reader =
+        Reader { engine: &mut engine, steps: Vec::new(), routines: Vec::new(), failed: 0, derive: options.derivations };
+    for piece in parsed {
+        reader.read_piece(piece, None);
+    }
+    let Reader { steps, routines, failed, .. } = reader;
+    let statements = steps.len() as u32;
+    let targets = compose(&steps, &engine.relations);
+    let references = references(&steps, &targets, &engine.relations, routines, (statements, failed));
+    let analysis = Analysis {
+        relations: std::mem::take(&mut engine.relations),
+        statements: steps.into_iter().map(|step| step.lineage).collect(),
+        targets,
+        diagnostics: std::mem::take(&mut engine.diagnostics),
+    };
+    Run { analysis, references }
+}
+
+struct Reader<'e, 'a> {
+    engine: &'e mut Engine<'a>,
+    steps: Vec<Step>,
+    routines: Vec<(RelationName, KnownRoutine)>,
+    failed: u32,
+    derive: bool,
+}
+
+impl Reader<'_, '_> {
+    fn read_piece(&mut self, piece: &Parsed, inside: Option<u32>) {
+        for (what, span) in &piece.mends {
+            self.engine.diagnostics.push(Diagnostic::new(&MENDED_SYNTAX, *what, *span));
+        }
+        match &piece.body {
+            Body::Statement(statement) => {
+                let outcome = with_deep_stack(piece.height, || self.engine.statement(statement));
+                self.finish(outcome, piece.span, inside);
+            }
+            Body::ForQuery { variable, query } => {
+                let mut outcome = Outcome { verb: "for", ..Outcome::default() };
+                with_deep_stack(piece.height, || {
+                    let result = self.engine.query(query, None);
+                    let name = self.engine.names.key_of(variable);
+                    self.engine.variables.insert(name, struct_of(result.columns.items.clone()));
+                    outcome.roots.push(result.scope);
+                });
+                self.finish(outcome, piece.span, inside);
+            }
+            Body::Expressions(exprs) => {
+                let mut outcome = Outcome { verb: "expression", ..Outcome::default() };
+                with_deep_stack(piece.height, || {
+                    let record = self.engine.open_scope(ScopeKind::Values, piece.span);
+                    let scope = Scope::new(record, None);
+                    for expr in exprs {
+                        self.engine.value(expr, &scope);
+                    }
+                    outcome.roots.push(record);
+                });
+                self.finish(outcome, piece.span, inside);
+            }
+            Body::Routine(routine) => self.read_routine(routine, piece.span),
+            Body::Nothing { .. } => {
+                let outcome = Outcome { verb: "none", ..Outcome::default() };
+                self.finish(outcome, piece.span, inside);
+            }
+            Body::Failed { message, at, reads, writes } => {
+                self.failed += 1;
+                self.engine.diagnostics.push(Diagnostic::new(&SYNTAX_ERROR, message.clone(), *at));
+                self.table_level(reads, writes, piece.span, inside);
+            }
+            Body::TooLarge { message, reads, writes } => {
+                self.failed += 1;
+                self.engine.diagnostics.push(Diagnostic::new(&LIMIT_EXCEEDED, message.clone(), piece.span));
+                self.table_level(reads, writes, piece.span, inside);
+            }
+        }
+    }
+
+    /// What the tokens of an unreadable statement show.
+    fn table_level(&mut self, reads: &[RelationName], writes: &[RelationName], span: Span, inside: Option<u32>) {
+        let mut outcome = Outcome { verb: "unparsed", ..Outcome::default() };
+        for name in writes {
+            let relation = self.engine.relation(name);
+            outcome.targets.push(relation);
+        }
+        for name in reads {
+            let relation = self.engine.relation(name);
+            self.engine.read(relation);
+        }
+        if !reads.is_empty() || !writes.is_empty() {
+            self.engine.diagnostics.push(Diagnostic::new(&TABLE_LEVEL_ONLY, "relations were found in the tokens", span));
+        }
+        self.finish(outcome, span, inside);
+    }
+
+    fn read_routine(&mut self, routine: &parse::Routine, span: Span) {
+        let relation = self.engine.relation(&routine.name);
+        let parameters: Vec<Sym> = routine.parameters.iter().map(|name| self.engine.names.key_of(name)).collect();
+        let shadowed: Vec<(Sym, Option<Value>)> =
+            parameters.iter().map(|name| (*name, self.engine.variables.insert(*name, Value::default()))).collect();
+        for piece in &routine.body {
+            self.read_piece(piece, Some(relation));
+        }
+        for (name, value) in shadowed {
+            match value {
+                Some(value) => self.engine.variables.insert(name, value),
+                None => self.engine.variables.remove(&name),
+            };
+        }
+        let verb = match routine.kind {
+            RoutineKind::Procedure => "create procedure",
+            RoutineKind::Function | RoutineKind::TableFunction => "create function",
+        };
+        let mut outcome = Outcome { verb, ..Outcome::default() };
+        outcome.created.push(Created { relation, kind: AssetKind::Routine, temporary: false });
+        if routine.replaces {
+            outcome.replaces.push(relation);
+        }
+        let known = KnownRoutine { parameters: routine.parameters.clone(), body: None, is_table: false, is_aggregate: false };
+        let key = routine.name.key(self.engine.dialect).to_lowercase();
+        let opaque = Routine { parameters, body: RoutineBody::Opaque, is_aggregate: false };
+        self.engine.routines.insert(key, Rc::new(opaque));
+        outcome.routine = Some((routine.name.clone(), known));
+        self.finish(outcome, span, None);
+    }
+
+    /// Turns an outcome into a statement's lineage and clears what belongs to one statement.
+    fn finish(&mut self, mut outcome: Outcome, span: Span, inside: Option<u32>) {
+        for nested in std::mem::take(&mut self.engine.nested) {
+            let verb = outcome.verb;
+            outcome.absorb(Outcome { outputs: None, ..nested });
+            outcome.verb = verb;
+        }
+        if let Some((name, routine)) = outcome.routine.take() {
+            self.routines.push((name, routine));
+        }
+        let lineage = self.lineage(&outcome, span);
+        let created = std::mem::take(&mut outcome.created);
+        self.steps.push(Step {
+            lineage,
+            created,
+            swaps: outcome.swaps,
+            declared: outcome.declared,
+            bare_select: outcome.bare_select,
+            inside,
+        });
+        self.engine.scopes.clear();
+        self.engine.sources.clear();
+        self.engine.calls.clear();
+        self.engine.trail.clear();
+    }
+
+    fn lineage(&mut self, outcome: &Outcome, span: Span) -> StatementLineage {
+        let engine = &mut *self.engine;
+        let mut renames = outcome.renames.clone();
+        renames.extend(&outcome.swaps);
+        let (outputs, outputs_complete) = match &outcome.outputs {
+            Some(columns) => (columns.items.iter().map(|item| output_column(engine, item)).collect(), columns.is_complete()),
+            None => (Vec::new(), true),
+        };
+        let derivation = match (self.derive, outcome.roots.first()) {
+            (true, Some(root)) => derivation(engine, *root),
+            _ => Default::default(),
+        };
+        StatementLineage {
+            span,
+            verb: outcome.verb.to_owned(),
+            sources: engine.sources.clone(),
+            targets: outcome.targets.clone(),
+            columns: column_edges(engine, outcome),
+            rows: row_edges(engine, &outcome.roots),
+            drops: outcome.drops.clone(),
+            replaces: outcome.replaces.clone(),
+            renames,
+            calls: engine.calls.clone(),
+            outputs,
+            outputs_complete,
+            derivation,
+        }
+    }
+}
+
+fn output_column(engine: &Engine, item: &Item) -> OutputColumn {
+    match item {
+        Item::Column(column) => OutputColumn { name: engine.names.text(column.name).to_owned(), span: column.span },
+        Item::Star(star) => OutputColumn { name: "*".to_owned(), span: star.span },
+    }
+}
+
+fn column_edges(engine: &Engine, outcome: &Outcome) -> Vec<ColumnEdge> {
+    let mut seen = FxHashMap::default();
+    let mut edges: Vec<ColumnEdge> = Vec::with_capacity(outcome.edges.len());
+    for edge in &outcome.edges {
+        let identity = (edge.from, edge.from_column, edge.to, edge.to_column, edge.kind);
+        match seen.entry(identity) {
+            std::collections::hash_map::Entry::Occupied(at) => {
+                let at: &usize = at.get();
+                edges[*at].guessed &= edge.guessed;
+            }
+            std::collections::hash_map::Entry::Vacant(slot) => {
+                slot.insert(edges.len());
+                edges.push(ColumnEdge {
+                    from: (edge.from != UNKNOWN).then_some(edge.from),
+                    from_column: engine.names.text(edge.from_column).to_owned(),
+                    to: edge.to,
+                    to_column: engine.names.text(edge.to_column).to_owned(),
+                    kind: edge.kind,
+                    guessed: edge.guessed,
+                    span: edge.span,
+                });
+            }
+        }
+    }
+    edges
+}
+
+/// The rows of every scope that is reached from `roots`.
+fn row_edges(engine: &Engine, roots: &[u32]) -> Vec<RowEdge> {
+    let mut reached = vec![false; engine.scopes.len()];
+    let mut todo: Vec<u32> = roots.to_vec();
+    let mut seen = FxHashSet::default();
+    let mut edges = Vec::new();
+    while let Some(scope) = todo.pop() {
+        let Some(flag) = reached.get_mut(scope as usize) else { continue };
+        if std::mem::replace(flag, true) {
+            continue;
+        }
+        let record = &engine.scopes[scope as usize];
+        todo.extend(&record.children);
+        for (relation, column, kind, span) in &record.rows {
+            if seen.insert((*relation, *column, *kind)) {
+                edges.push(RowEdge {
+                    from: (*relation != UNKNOWN).then_some(*relation),
+                    from_column: engine.names.text(*column).to_owned(),
+                    kind: *kind,
+                    span: *span,
+                });
+            }
+        }
+    }
+    edges.sort();
+    edges
+}
+
+fn references(
+    steps: &[Step],
+    targets: &[crate::model::TargetLineage],
+    relations: &[RelationName],
+    routines: Vec<(RelationName, KnownRoutine)>,
+    statements: (u32, u32),
+) -> References {
+    let name = |relation: &u32| relations.get(*relation as usize).cloned();
+    let mut reads: Vec<RelationName> = targets.iter().flat_map(|target| &target.sources).filter_map(name).collect();
+    let mut writes: Vec<RelationName> = targets.iter().filter_map(|target| target.relation.as_ref()).filter_map(name).collect();
+    let mut calls: Vec<RelationName> = steps.iter().flat_map(|step| step.lineage.calls.iter().cloned()).collect();
+    for list in [&mut reads, &mut writes, &mut calls] {
+        let mut seen = FxHashSet::default();
+        list.retain(|name| seen.insert(name.clone()));
+    }
+    References { reads, writes, calls, routines, statements, bare_select: steps.iter().any(|step| step.bare_select) }
+}
+
+/// The body of a SQL routine: an expression or a query.
+pub(crate) fn parse_routine_body(text: &str, is_table: bool, dialect: Dialect) -> RoutineBody {
+    let text = text.trim().trim_end_matches(';');
+    let select = if starts_query(text) { text.to_owned() } else { format!("SELECT {text}") };
+    let Some(Statement::Query(query)) = parse_text(&select, dialect).into_iter().next() else { return RoutineBody::Opaque };
+    if starts_query(text) && (is_table || !text.starts_with('(')) {
+        return RoutineBody::Query(query);
+    }
+    match *query.body {
+        SetExpr::Select(select) if !starts_query(text) => match select.projection.into_iter().next() {
+            Some(ast::SelectItem::UnnamedExpr(expr)) => RoutineBody::Expression(expr),
+            Some(ast::SelectItem::ExprWithAlias { expr, .. }) => RoutineBody::Expression(expr),
+            _ => RoutineBody::Opaque,
+        },
+        _ => RoutineBody::Query(query),
+    }
+}
+
+fn starts_query(text: &str) -> bool {
+    let word: String =
+        text.trim_start_matches(['(', ' ', '\n', '\t', '\r']).chars().take_while(char::is_ascii_alphabetic).collect();
+    matches!(word.to_ascii_lowercase().as_str(), "select" | "with" | "values" | "from")
+}
+
+/// The statements of a text that is run or inlined from inside another.
+pub(crate) fn parse_text(text: &str, dialect: Dialect) -> Vec<Statement> {
+    let options = Options { dialect, ..Options::default() };
+    parse::parse(text, &options)
+        .into_iter()
+        .filter_map(|mut piece| match std::mem::replace(&mut piece.body, Body::Nothing { verb: String::new() }) {
+            Body::Statement(statement) => Some(*statement),
+            _ => None,
+        })
+        .collect()
+}
