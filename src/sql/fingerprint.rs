@@ -35,11 +35,9 @@ pub fn fingerprint(text: &str, dialect: Dialect) -> Fingerprint {
                 add(&mut shape, "(", false);
             }
             Kind::RightParen => close(&mut shape, lists.pop() == Some(true)),
-            Kind::Quoted
-            | Kind::Comma
-            | Kind::Semicolon
-            | Kind::Period
-            | Kind::Operator => add(&mut shape, token.of(text), false),
+            Kind::Quoted | Kind::Comma | Kind::Semicolon | Kind::Period | Kind::Operator => {
+                add(&mut shape, token.of(text), false)
+            }
         }
     }
     while shape.ends_with([';', ' ']) {

@@ -42,7 +42,8 @@ impl TokenClass {
 pub fn highlight(text: &str, dialect: Dialect) -> Vec<(Span, TokenClass)> {
     let tokens = lex(text, dialect);
     let touches = |at: usize| {
-        let before = at.checked_sub(1).is_some_and(|before| tokens[before].kind == Kind::Period && tokens[before].end == tokens[at].start);
+        let before =
+            at.checked_sub(1).is_some_and(|before| tokens[before].kind == Kind::Period && tokens[before].end == tokens[at].start);
         before || tokens.get(at + 1).is_some_and(|next| next.kind == Kind::Period && next.start == tokens[at].end)
     };
     let class = |at: usize| match tokens[at].kind {
@@ -51,7 +52,9 @@ pub fn highlight(text: &str, dialect: Dialect) -> Vec<(Span, TokenClass)> {
         Kind::Text | Kind::Dollar | Kind::Open => TokenClass::String,
         Kind::Number => TokenClass::Number,
         Kind::Comment => TokenClass::Comment,
-        Kind::Comma | Kind::LeftParen | Kind::RightParen | Kind::Semicolon | Kind::Period | Kind::Operator => TokenClass::Operator,
+        Kind::Comma | Kind::LeftParen | Kind::RightParen | Kind::Semicolon | Kind::Period | Kind::Operator => {
+            TokenClass::Operator
+        }
     };
     (0..tokens.len()).map(|at| (tokens[at].span(), class(at))).collect()
 }
@@ -62,19 +65,133 @@ fn is_language(keyword: Keyword) -> bool {
     use Keyword as K;
     matches!(
         keyword,
-        K::SELECT | K::FROM | K::WHERE | K::GROUP | K::BY | K::ORDER | K::HAVING | K::QUALIFY | K::LIMIT | K::OFFSET | K::WITH
-            | K::RECURSIVE | K::AS | K::ON | K::USING | K::JOIN | K::LEFT | K::RIGHT | K::FULL | K::INNER | K::OUTER | K::CROSS
-            | K::NATURAL | K::LATERAL | K::UNION | K::ALL | K::DISTINCT | K::EXCEPT | K::INTERSECT | K::AND | K::OR | K::NOT | K::IN
-            | K::IS | K::NULL | K::LIKE | K::ILIKE | K::BETWEEN | K::EXISTS | K::CASE | K::WHEN | K::THEN | K::ELSE | K::END
-            | K::CAST | K::TRUE | K::FALSE | K::INSERT | K::INTO | K::VALUES | K::UPDATE | K::SET | K::DELETE | K::MERGE
-            | K::MATCHED | K::CREATE | K::REPLACE | K::TABLE | K::VIEW | K::MATERIALIZED | K::TEMP | K::TEMPORARY | K::FUNCTION
-            | K::PROCEDURE | K::RETURNS | K::RETURN | K::LANGUAGE | K::DROP | K::ALTER | K::ADD | K::RENAME | K::TRUNCATE | K::IF
-            | K::BEGIN | K::DECLARE | K::DEFAULT | K::FOR | K::WHILE | K::DO | K::LOOP | K::CALL | K::EXECUTE | K::IMMEDIATE
-            | K::OVER | K::PARTITION | K::ROWS | K::RANGE | K::UNBOUNDED | K::PRECEDING | K::FOLLOWING | K::CURRENT | K::ROW
-            | K::WINDOW | K::FILTER | K::WITHIN | K::UNNEST | K::PIVOT | K::UNPIVOT | K::TABLESAMPLE | K::INTERVAL | K::EXTRACT
-            | K::ARRAY | K::STRUCT | K::ASC | K::DESC | K::NULLS | K::FIRST | K::LAST | K::CLUSTER | K::OPTIONS | K::PRIMARY
-            | K::KEY | K::FOREIGN | K::REFERENCES | K::CONSTRAINT | K::UNIQUE | K::CHECK | K::OVERWRITE | K::EXTEND | K::AGGREGATE
-            | K::COMMIT | K::ROLLBACK | K::TRANSACTION | K::EXCLUDE | K::RETURNING | K::CONFLICT | K::CLONE | K::COPY
+        K::SELECT
+            | K::FROM
+            | K::WHERE
+            | K::GROUP
+            | K::BY
+            | K::ORDER
+            | K::HAVING
+            | K::QUALIFY
+            | K::LIMIT
+            | K::OFFSET
+            | K::WITH
+            | K::RECURSIVE
+            | K::AS
+            | K::ON
+            | K::USING
+            | K::JOIN
+            | K::LEFT
+            | K::RIGHT
+            | K::FULL
+            | K::INNER
+            | K::OUTER
+            | K::CROSS
+            | K::NATURAL
+            | K::LATERAL
+            | K::UNION
+            | K::ALL
+            | K::DISTINCT
+            | K::EXCEPT
+            | K::INTERSECT
+            | K::AND
+            | K::OR
+            | K::NOT
+            | K::IN
+            | K::IS
+            | K::NULL
+            | K::LIKE
+            | K::ILIKE
+            | K::BETWEEN
+            | K::EXISTS
+            | K::CASE
+            | K::WHEN
+            | K::THEN
+            | K::ELSE
+            | K::END
+            | K::CAST
+            | K::TRUE
+            | K::FALSE
+            | K::INSERT
+            | K::INTO
+            | K::VALUES
+            | K::UPDATE
+            | K::SET
+            | K::DELETE
+            | K::MERGE
+            | K::MATCHED
+            | K::CREATE
+            | K::REPLACE
+            | K::TABLE
+            | K::VIEW
+            | K::MATERIALIZED
+            | K::TEMP
+            | K::TEMPORARY
+            | K::FUNCTION
+            | K::PROCEDURE
+            | K::RETURNS
+            | K::RETURN
+            | K::LANGUAGE
+            | K::DROP
+            | K::ALTER
+            | K::ADD
+            | K::RENAME
+            | K::TRUNCATE
+            | K::IF
+            | K::BEGIN
+            | K::DECLARE
+            | K::DEFAULT
+            | K::FOR
+            | K::WHILE
+            | K::DO
+            | K::CALL
+            | K::EXECUTE
+            | K::IMMEDIATE
+            | K::OVER
+            | K::PARTITION
+            | K::ROWS
+            | K::RANGE
+            | K::UNBOUNDED
+            | K::PRECEDING
+            | K::FOLLOWING
+            | K::CURRENT
+            | K::ROW
+            | K::WINDOW
+            | K::FILTER
+            | K::WITHIN
+            | K::UNNEST
+            | K::PIVOT
+            | K::UNPIVOT
+            | K::TABLESAMPLE
+            | K::INTERVAL
+            | K::EXTRACT
+            | K::ARRAY
+            | K::STRUCT
+            | K::ASC
+            | K::DESC
+            | K::NULLS
+            | K::FIRST
+            | K::LAST
+            | K::CLUSTER
+            | K::OPTIONS
+            | K::PRIMARY
+            | K::KEY
+            | K::FOREIGN
+            | K::REFERENCES
+            | K::CONSTRAINT
+            | K::UNIQUE
+            | K::CHECK
+            | K::OVERWRITE
+            | K::EXTEND
+            | K::AGGREGATE
+            | K::COMMIT
+            | K::ROLLBACK
+            | K::TRANSACTION
+            | K::EXCLUDE
+            | K::RETURNING
+            | K::CONFLICT
+            | K::CLONE
+            | K::COPY
     )
 }
 
@@ -85,7 +202,8 @@ mod tests {
     #[test]
     fn every_token_has_a_class_and_whitespace_has_none() {
         let text = "SELECT `a b`, name, 'x' -- é\n, 1.5 FROM t.from";
-        let classes: Vec<_> = highlight(text, Dialect::BigQuery).into_iter().map(|(span, class)| (span.of(text), class.word())).collect();
+        let classes: Vec<_> =
+            highlight(text, Dialect::BigQuery).into_iter().map(|(span, class)| (span.of(text), class.word())).collect();
         assert_eq!(
             classes,
             [

@@ -63,6 +63,9 @@ impl<'t> Places<'t> {
         if partial.is_empty() || from >= to {
             return partial;
         }
+        if matches!(self.keyword(from), K::SELECT | K::WITH) && from > 0 && self.side(from - 1) > 0 {
+            from -= 1;
+        }
         loop {
             (from, to) = self.balance(from, to);
             let (left, opener) = self.walk_left(from, commas_end);
@@ -169,8 +172,23 @@ impl<'t> Places<'t> {
     fn opens_clause(&self, at: usize) -> bool {
         match self.keyword(at) {
             K::FROM => !self.in_call(at),
-            K::SELECT | K::DISTINCT | K::WHERE | K::HAVING | K::QUALIFY | K::ON | K::BY | K::USING | K::SET | K::VALUES
-            | K::RETURNING | K::LIMIT | K::JOIN | K::INTO | K::EXTEND | K::AGGREGATE | K::PREWHERE => !self.is_part(at),
+            K::SELECT
+            | K::DISTINCT
+            | K::WHERE
+            | K::HAVING
+            | K::QUALIFY
+            | K::ON
+            | K::BY
+            | K::USING
+            | K::SET
+            | K::VALUES
+            | K::RETURNING
+            | K::LIMIT
+            | K::JOIN
+            | K::INTO
+            | K::EXTEND
+            | K::AGGREGATE
+            | K::PREWHERE => !self.is_part(at),
             _ => false,
         }
     }
@@ -183,9 +201,27 @@ impl<'t> Places<'t> {
         }
         match self.keyword(at) {
             K::FROM => !self.in_call(at),
-            K::WHERE | K::GROUP | K::HAVING | K::QUALIFY | K::ORDER | K::LIMIT | K::UNION | K::INTERSECT | K::INTO
-            | K::JOIN | K::ON | K::SET | K::VALUES | K::RETURNING | K::FETCH | K::LATERAL | K::PREWHERE | K::SETTINGS
-            | K::SELECT | K::INSERT | K::MINUS => true,
+            K::WHERE
+            | K::GROUP
+            | K::HAVING
+            | K::QUALIFY
+            | K::ORDER
+            | K::LIMIT
+            | K::UNION
+            | K::INTERSECT
+            | K::INTO
+            | K::JOIN
+            | K::ON
+            | K::SET
+            | K::VALUES
+            | K::RETURNING
+            | K::FETCH
+            | K::LATERAL
+            | K::PREWHERE
+            | K::SETTINGS
+            | K::SELECT
+            | K::INSERT
+            | K::MINUS => true,
             K::EXCEPT => self.tokens.get(at + 1).is_none_or(|next| next.kind != Kind::LeftParen),
             K::WINDOW => next == K::NoKeyword,
             K::LEFT | K::RIGHT | K::FULL | K::INNER | K::CROSS | K::NATURAL => {

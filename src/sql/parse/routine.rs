@@ -132,7 +132,11 @@ impl Reader<'_> {
             matches!(token.kind, Kind::Dollar | Kind::Text) && matches!(tokens[at - 1].keyword(), K::AS | K::IS)
         });
         if let Some((_, literal)) = text {
-            return Some(if scripted && !(class_name && literal.kind == Kind::Text) { self.inner_script(*literal) } else { Vec::new() });
+            return Some(if scripted && !(class_name && literal.kind == Kind::Text) {
+                self.inner_script(*literal)
+            } else {
+                Vec::new()
+            });
         }
         if !scripted {
             return Some(Vec::new());

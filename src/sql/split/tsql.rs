@@ -57,6 +57,13 @@ impl Splitter<'_> {
                 statement.set = true;
                 !continues
             }
+            // Hints are `WITH (…)`, CTEs `WITH name AS (` or `WITH name (`.
+            K::WITH => {
+                let cte =
+                    !self.word(at + 1).is_empty() && (self.keyword(at + 2) == K::AS || self.is_kind(at + 2, Kind::LeftParen));
+                let waits = !statement.main && matches!(statement.first, K::INSERT | K::CREATE | K::ALTER);
+                cte && before != K::AS && !waits && statement.first != K::EXECUTE
+            }
             K::VALUES => {
                 statement.main = true;
                 false
