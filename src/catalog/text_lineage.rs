@@ -63,10 +63,13 @@ pub struct TextStatement {
     /// (source table, source column, kind).
     pub rows: Vec<(String, String, &'static str)>,
     /// Relations dropped.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub drops: Vec<String>,
     /// Relations whose former content is gone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub replaces: Vec<String>,
     /// (old, new).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub renames: Vec<(String, String)>,
 }
 

@@ -4,11 +4,22 @@
 //! neighbourhoods and their layout. Nothing here reads a store, knows SQL or writes a page. Numbers
 //! are the store's; a walk is iterative, deterministic and bounded.
 
+mod assets;
+mod build;
+mod columns;
+mod cycles;
+mod edges;
+mod ids;
+mod impact;
 mod input;
 mod kinds;
 mod layout;
+mod neighbourhood;
+mod paths;
 mod render;
 mod snapshot;
+mod step;
+mod trace;
 mod view;
 mod walk;
 

@@ -3,15 +3,22 @@
 use std::sync::Arc;
 
 use super::{
-    Direction, EdgeIndex, EdgeKinds, EvidenceRef, GraphInput, GraphView, Impact, NeighbourhoodQuery, Path, Start, Trace,
-    TraceQuery,
+    Direction, EdgeIndex, EdgeKinds, EvidenceRef,
+    assets::{AssetPair, AssetTable},
+    columns::ColumnTable,
+    edges::{EdgeTable, tag_kind, tag_row_kind, tag_state},
 };
 use crate::model::{AssetId, AssetKind, AssetRole, ColumnEdgeKind, ColumnId, EdgeState, RowEdgeKind, RunNumber};
 
 /// The graph of one run.
 #[derive(Debug, Default)]
 pub struct Snapshot {
-    run: RunNumber,
+    pub(super) run: RunNumber,
+    pub(super) assets: AssetTable,
+    pub(super) columns: ColumnTable,
+    pub(super) column_edges: EdgeTable,
+    pub(super) row_edges: EdgeTable,
+    pub(super) dropped: usize,
 }
 
 /// An asset of a snapshot.
@@ -79,11 +86,6 @@ pub struct SnapshotSize {
 }
 
 impl Snapshot {
-    /// Builds the snapshot.
-    pub fn build(input: GraphInput) -> Snapshot {
-        Snapshot { run: input.run }
-    }
-
     /// The run it is of.
     pub fn run(&self) -> RunNumber {
         self.run
@@ -91,98 +93,110 @@ impl Snapshot {
 
     /// How big it is.
     pub fn size(&self) -> SnapshotSize {
-        SnapshotSize::default()
+        SnapshotSize {
+            assets: self.assets.len(),
+            columns: self.columns.len(),
+            column_edges: self.column_edges.len(),
+            row_edges: self.row_edges.len(),
+            dropped: self.dropped,
+            bytes: self.assets.bytes() + self.columns.bytes() + self.column_edges.bytes() + self.row_edges.bytes(),
+        }
     }
 
     /// The asset of that number.
-    pub fn asset(&self, _asset: AssetId) -> Option<&SnapshotAsset> {
-        None
+    pub fn asset(&self, asset: AssetId) -> Option<&SnapshotAsset> {
+        self.assets.all().get(self.assets.index(asset)? as usize)
     }
 
     /// Every asset, sorted by number.
     pub fn assets(&self) -> &[SnapshotAsset] {
-        &[]
+        self.assets.all()
     }
 
     /// A column's asset and path.
-    pub fn column(&self, _column: ColumnId) -> Option<(AssetId, &str)> {
-        None
+    pub fn column(&self, column: ColumnId) -> Option<(AssetId, &str)> {
+        let at = self.columns.index(column.0)?;
+        Some((self.assets.id(self.columns.asset(at)), self.columns.path(at)))
     }
 
     /// The column of that path, compared without regard to ASCII case.
-    pub fn find_column(&self, _asset: AssetId, _path: &str) -> Option<ColumnId> {
-        None
+    pub fn find_column(&self, asset: AssetId, path: &str) -> Option<ColumnId> {
+        let at = self.columns.find(self.assets.index(asset)?, path)?;
+        Some(ColumnId(self.columns.id(at)))
     }
 
     /// The numbered columns of an asset with their paths, parents before their fields.
-    pub fn columns_of(&self, _asset: AssetId) -> Vec<(ColumnId, &str)> {
-        Vec::new()
+    pub fn columns_of(&self, asset: AssetId) -> Vec<(ColumnId, &str)> {
+        let Some(asset) = self.assets.index(asset) else { return Vec::new() };
+        self.columns.of_asset(asset).map(|at| (ColumnId(self.columns.id(at)), self.columns.path(at))).collect()
     }
 
     /// Column edges into (upstream) or out of (downstream) one column, not those of structs around it.
-    pub fn column_edges(&self, _column: ColumnId, _direction: Direction) -> Vec<EdgeIndex> {
-        Vec::new()
+    pub fn column_edges(&self, column: ColumnId, direction: Direction) -> Vec<EdgeIndex> {
+        let Some(column) = self.columns.index(column.0) else { return Vec::new() };
+        match direction {
+            Direction::Upstream => self.column_edges.edges_into(column).map(|edge| EdgeIndex(edge.0)).collect(),
+            Direction::Downstream => self.column_edges.edges_out_of(column).map(|edge| EdgeIndex(edge.0)).collect(),
+        }
     }
 
     /// A column edge; `None` for an edge of another snapshot.
-    pub fn edge(&self, _edge: EdgeIndex) -> Option<SnapshotEdge<'_>> {
-        None
+    pub fn edge(&self, edge: EdgeIndex) -> Option<SnapshotEdge<'_>> {
+        let (to, from, tag) = self.column_edges.get(edge.0)?;
+        Some(SnapshotEdge {
+            from: ColumnId(self.columns.id(from)),
+            to: ColumnId(self.columns.id(to)),
+            kind: tag_kind(tag),
+            state: tag_state(tag),
+            evidence: self.column_edges.evidence(edge.0),
+        })
     }
 
     /// Row edges that decide which rows of an asset exist, sorted.
-    pub fn row_edges_into(&self, _asset: AssetId) -> Vec<SnapshotRowEdge<'_>> {
-        Vec::new()
+    pub fn row_edges_into(&self, asset: AssetId) -> Vec<SnapshotRowEdge<'_>> {
+        let Some(asset) = self.assets.index(asset) else { return Vec::new() };
+        self.row_edges.edges_into(asset).map(|(edge, from, tag)| self.show_row_edge(edge, from, asset, tag)).collect()
     }
 
     /// Row edges that a column makes, sorted.
-    pub fn row_edges_from(&self, _column: ColumnId) -> Vec<SnapshotRowEdge<'_>> {
-        Vec::new()
+    pub fn row_edges_from(&self, column: ColumnId) -> Vec<SnapshotRowEdge<'_>> {
+        let Some(column) = self.columns.index(column.0) else { return Vec::new() };
+        self.row_edges.edges_out_of(column).map(|(edge, to, tag)| self.show_row_edge(edge, column, to, tag)).collect()
+    }
+
+    fn show_row_edge(&self, edge: u32, from: u32, to: u32, tag: u8) -> SnapshotRowEdge<'_> {
+        SnapshotRowEdge {
+            from: ColumnId(self.columns.id(from)),
+            to: self.assets.id(to),
+            kind: tag_row_kind(tag),
+            evidence: self.row_edges.evidence(edge),
+        }
     }
 
     /// Assets next to `asset` by any kind of edge, sorted by number, itself left out.
-    pub fn neighbours(&self, _asset: AssetId, _direction: Direction) -> Vec<AssetId> {
-        Vec::new()
+    pub fn neighbours(&self, asset: AssetId, direction: Direction) -> Vec<AssetId> {
+        let Some(asset) = self.assets.index(asset) else { return Vec::new() };
+        self.assets.next_to(asset, direction).map(|pair| self.assets.id(pair.other)).collect()
     }
 
     /// How many assets are next to `asset`, itself left out.
-    pub fn degree(&self, _asset: AssetId, _direction: Direction) -> usize {
-        0
+    pub fn degree(&self, asset: AssetId, direction: Direction) -> usize {
+        self.assets.index(asset).map_or(0, |asset| self.assets.next_to(asset, direction).count())
     }
 
     /// All kinds of edges from one asset to another, and the best state; `None` without an edge.
-    pub fn edges_between(&self, _from: AssetId, _to: AssetId) -> Option<(EdgeKinds, EdgeState)> {
-        None
+    pub fn edges_between(&self, from: AssetId, to: AssetId) -> Option<(EdgeKinds, EdgeState)> {
+        self.find_pair(from, to).map(|pair| (pair.kinds, pair.state))
     }
 
-    /// Evidence that one asset reads another, sorted.
-    pub fn asset_evidence(&self, _from: AssetId, _to: AssetId) -> &[EvidenceRef] {
-        &[]
+    /// Evidence that one asset reads another, as far as it was given with asset edges; sorted.
+    pub fn asset_evidence(&self, from: AssetId, to: AssetId) -> &[EvidenceRef] {
+        let Some((from, to)) = self.assets.index(from).zip(self.assets.index(to)) else { return &[] };
+        self.assets.evidence(from, to)
     }
 
-    /// Groups of assets that feed each other, each sorted, sorted; single assets are not listed.
-    pub fn cycles(&self) -> Vec<Vec<AssetId>> {
-        Vec::new()
-    }
-
-    /// Follows column edges. `None` where the start is unknown.
-    pub fn trace(&self, _query: &TraceQuery) -> Option<Trace> {
-        None
-    }
-
-    /// All that depends on `start`, row edges and asset edges included, of at most `most` columns.
-    /// `None` where the start is unknown.
-    pub fn impact(&self, _start: &Start, _most: usize) -> Option<Impact> {
-        None
-    }
-
-    /// At most `most` paths from one place to another, shortest first. Empty where there is none, or an
-    /// end is unknown.
-    pub fn paths(&self, _from: &Start, _to: &Start, _most: usize) -> Vec<Path> {
-        Vec::new()
-    }
-
-    /// The part of the graph around an asset. `None` where the focus is unknown.
-    pub fn neighbourhood(&self, _query: &NeighbourhoodQuery) -> Option<GraphView> {
-        None
+    fn find_pair(&self, from: AssetId, to: AssetId) -> Option<AssetPair> {
+        let (from, to) = (self.assets.index(from)?, self.assets.index(to)?);
+        self.assets.find(from, to)
     }
 }

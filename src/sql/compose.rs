@@ -47,7 +47,9 @@ impl Composer<'_> {
                 self.replace(*relation);
             }
         }
-        let mut written: Vec<Option<RelationId>> = step.lineage.targets.iter().map(|target| Some(*target)).collect();
+        let renames = !step.lineage.renames.is_empty();
+        let mut written: Vec<Option<RelationId>> =
+            step.lineage.targets.iter().filter(|_| !renames).map(|target| Some(*target)).collect();
         written.extend(
             step.created
                 .iter()

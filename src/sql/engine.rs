@@ -208,13 +208,26 @@ impl<'a> Engine<'a> {
         for part in &name.0 {
             match part {
                 ast::ObjectNamePart::Identifier(ident) => self.push_parts(ident, &mut parts),
-                ast::ObjectNamePart::Function(function) => {
-                    let constant = function.args.iter().find_map(constant_text);
-                    parts.push(Ident::bare(constant.unwrap_or_else(|| function.name.value.clone())));
-                }
+                ast::ObjectNamePart::Function(function) => match function.args.iter().find_map(constant_text) {
+                    Some(name) => parts.extend(name.split('.').map(Ident::bare)),
+                    None => return RelationName { parts: Vec::new() },
+                },
             }
         }
+        self.file_path(&mut parts);
         RelationName { parts }
+    }
+
+    /// Spark's `parquet.`path`` names a file, read in that format.
+    fn file_path(&self, parts: &mut Vec<Ident>) {
+        const FORMATS: &[&str] = &["parquet", "json", "csv", "orc", "avro", "delta", "text", "binaryfile"];
+        if let [format, path] = parts.as_slice()
+            && matches!(self.dialect, Dialect::Spark | Dialect::Databricks)
+            && path.text.contains('/')
+            && FORMATS.contains(&format.text.to_ascii_lowercase().as_str())
+        {
+            parts.remove(0);
+        }
     }
 
     fn push_parts(&self, ident: &ast::Ident, parts: &mut Vec<Ident>) {
@@ -232,8 +245,12 @@ impl<'a> Engine<'a> {
 
     /// The relation of that name, entered as first written.
     pub(crate) fn relation(&mut self, name: &RelationName) -> RelationIndex {
+        if name.parts.is_empty() {
+            return super::value::UNKNOWN;
+        }
         let completed = match (&self.session.0, &self.session.1) {
             (None, None) => None,
+            (Some(database), None) if name.parts.len() == 1 => Some(name.completed(None, Some(database))),
             (database, schema) => Some(name.completed(database.as_deref(), schema.as_deref())),
         };
         let name = completed.as_ref().unwrap_or(name);
@@ -255,9 +272,41 @@ impl<'a> Engine<'a> {
 
     /// Notes that the current statement reads `relation`.
     pub(crate) fn read(&mut self, relation: RelationIndex) {
-        if !self.sources.contains(&relation) {
+        if relation != super::value::UNKNOWN && !self.sources.contains(&relation) {
             self.sources.push(relation);
         }
+    }
+
+    /// The relations that the current statement reads, but for those that only a CTE reads which
+    /// nothing uses.
+    pub(crate) fn reached_sources(&self, roots: &[ScopeIndex]) -> Vec<RelationIndex> {
+        let mut reached = vec![false; self.scopes.len()];
+        let mut todo: Vec<ScopeIndex> = roots.to_vec();
+        while let Some(scope) = todo.pop() {
+            if let Some(flag) = reached.get_mut(scope as usize)
+                && !std::mem::replace(flag, true)
+            {
+                let record = &self.scopes[scope as usize];
+                todo.extend(&record.children);
+                todo.extend(record.inputs.iter().filter_map(|input| match input.from {
+                    RecordedFrom::Scope(scope) => Some(scope),
+                    RecordedFrom::Relation(_) => None,
+                }));
+            }
+        }
+        let mut somewhere = FxHashSet::default();
+        let mut within_reach = FxHashSet::default();
+        for (record, reached) in self.scopes.iter().zip(&reached) {
+            for input in &record.inputs {
+                if let RecordedFrom::Relation(relation) = input.from {
+                    somewhere.insert(relation);
+                    if *reached {
+                        within_reach.insert(relation);
+                    }
+                }
+            }
+        }
+        self.sources.iter().copied().filter(|source| !somewhere.contains(source) || within_reach.contains(source)).collect()
     }
 
     /// The columns of `relation`, as the script or the catalog knows them.

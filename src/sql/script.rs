@@ -207,7 +207,7 @@ impl Reader<'_, '_> {
         StatementLineage {
             span,
             verb: outcome.verb.to_owned(),
-            sources: engine.sources.clone(),
+            sources: engine.reached_sources(&outcome.roots),
             targets: outcome.targets.clone(),
             columns: column_edges(engine, outcome),
             rows: row_edges(engine, &outcome.roots),
@@ -232,7 +232,7 @@ fn output_column(engine: &Engine, item: &Item) -> OutputColumn {
 fn column_edges(engine: &Engine, outcome: &Outcome) -> Vec<ColumnEdge> {
     let mut seen = FxHashMap::default();
     let mut edges: Vec<ColumnEdge> = Vec::with_capacity(outcome.edges.len());
-    for edge in &outcome.edges {
+    for edge in outcome.edges.iter().filter(|edge| edge.to != Some(UNKNOWN)) {
         let identity = (edge.from, edge.from_column, edge.to, edge.to_column, edge.kind);
         match seen.entry(identity) {
             std::collections::hash_map::Entry::Occupied(at) => {

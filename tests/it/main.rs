@@ -4,4 +4,10 @@
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod graph;
+#[cfg(test)]
 mod licences;
+#[cfg(test)]
+mod template;

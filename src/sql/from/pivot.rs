@@ -1,0 +1,264 @@
+//! PIVOT, UNPIVOT and MATCH_RECOGNIZE.
+
+use crate::model::{ColumnEdgeKind, Dialect, RowEdgeKind, Span, Step};
+use crate::sql::{
+    engine::Engine,
+    expr::{argument_expr, arguments_of},
+    names::Sym,
+    query::Recorded,
+    scope::Scope,
+    value::{Column, Item, Lineage, Value},
+};
+use ColumnEdgeKind::{Conditional, Window};
+use sqlparser::ast::{self, Expr, TableFactor};
+
+impl Engine<'_> {
+    /// After PIVOT without an alias the table's own alias still names the columns.
+    pub(crate) fn keep_alias(&mut self, scope: &mut Scope, table: &TableFactor, aliased: bool) {
+        if aliased {
+            return;
+        }
+        let alias = match table {
+            TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } => Some(&alias.name),
+            TableFactor::Table { name, .. } => name.0.last().and_then(|part| part.as_ident()),
+            _ => None,
+        };
+        if let Some(alias) = alias {
+            let key = self.key(alias);
+            if let Some(input) = scope.inputs.last_mut() {
+                input.alias = key;
+            }
+        }
+    }
+
+    /// PIVOT: `agg(CASE WHEN key = … THEN v END)` for every listed value.
+    pub(crate) fn pivot(
+        &mut self,
+        inner: &mut Scope,
+        aggregates: &[ast::ExprWithAlias],
+        keys: &[Expr],
+        source: &ast::PivotValueSource,
+        span: Span,
+    ) -> Vec<(Item, Recorded)> {
+        let mut tests = Lineage::new();
+        let mut used: Vec<Sym> = Vec::new();
+        for key in keys {
+            self.collect(key, inner, Conditional, &mut tests);
+            used.extend(self.implied_name(key).map(|name| self.names.key(name)));
+        }
+        let mut produced = Vec::new();
+        for aggregate in aggregates {
+            used_columns(&aggregate.expr, &mut |ident| used.push(self.names.key_of(&ident.value)));
+            let name = match &aggregate.alias {
+                Some(alias) => self.sym(alias),
+                None => Sym::NONE,
+            };
+            let (item, recorded) = self.computed_output(&aggregate.expr, name, inner);
+            if let Item::Column(column) = item {
+                produced.push((name, column.value, recorded));
+            }
+        }
+        let mut items = self.star(inner, span);
+        items.retain(|(item, _)| !matches!(item, Item::Column(column) if used.contains(&self.names.key(column.name))));
+        self.close_stars(&mut items, &used);
+        let values = self.pivot_values(source);
+        for value in &values {
+            for (name, lineage, recorded) in &produced {
+                let shown = match (*name, produced.len()) {
+                    (Sym::NONE, _) => value.clone(),
+                    (name, _) if self.dialect == Dialect::BigQuery => format!("{}_{value}", self.names.text(name)),
+                    (_, 1) if !matches!(self.dialect, Dialect::DuckDb | Dialect::Oracle) => value.clone(),
+                    (name, _) => format!("{value}_{}", self.names.text(name)),
+                };
+                let mut all = lineage.clone();
+                all.lineage.extend(tests.iter().copied());
+                let column = Column { name: self.names.intern(&shown), value: Value::of(all.lineage), span };
+                items.push((Item::Column(column), recorded.clone()));
+            }
+        }
+        items
+    }
+
+    fn pivot_values(&mut self, source: &ast::PivotValueSource) -> Vec<String> {
+        match source {
+            ast::PivotValueSource::List(values) => values
+                .iter()
+                .map(|value| match (&value.alias, &value.expr) {
+                    (Some(alias), _) => alias.value.clone(),
+                    (None, Expr::Value(literal)) => match (self.dialect, literal.value.clone().into_string()) {
+                        (Dialect::Snowflake, Some(text)) => format!("'{text}'"),
+                        (_, Some(text)) => text,
+                        (_, None) => literal.value.to_string(),
+                    },
+                    (None, other) => other.to_string(),
+                })
+                .collect(),
+            ast::PivotValueSource::Any(_) | ast::PivotValueSource::Subquery(_) => Vec::new(),
+        }
+    }
+
+    /// UNPIVOT: the value column is made of all listed ones, the name column of none.
+    pub(crate) fn unpivot(
+        &mut self,
+        inner: &mut Scope,
+        value: &Expr,
+        name: &ast::Ident,
+        columns: &[&Expr],
+        span: Span,
+    ) -> Vec<(Item, Recorded)> {
+        let mut gone = Vec::new();
+        let targets: Vec<&ast::Ident> = match value {
+            Expr::Identifier(ident) => vec![ident],
+            Expr::Tuple(parts) => {
+                parts.iter().filter_map(|part| if let Expr::Identifier(ident) = part { Some(ident) } else { None }).collect()
+            }
+            Expr::Nested(inner) => match inner.as_ref() {
+                Expr::Identifier(ident) => vec![ident],
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        };
+        let mut values = vec![Value::default(); targets.len()];
+        self.trail.clear();
+        for column in columns {
+            let parts: Vec<&Expr> = match column {
+                Expr::Tuple(parts) => parts.iter().collect(),
+                Expr::Nested(inner) => vec![inner.as_ref()],
+                other => vec![*other],
+            };
+            for (at, part) in parts.into_iter().enumerate() {
+                gone.extend(self.implied_name(part).map(|name| self.names.key(name)));
+                let read = self.value(part, inner);
+                if let Some(value) = values.get_mut(at) {
+                    value.merge(read, &self.names);
+                }
+            }
+        }
+        let reads = std::mem::take(&mut self.trail);
+        let mut items = self.star(inner, span);
+        items.retain(|(item, _)| !matches!(item, Item::Column(column) if gone.contains(&self.names.key(column.name))));
+        self.close_stars(&mut items, &gone);
+        let name = Column { name: self.sym(name), value: Value::default(), span };
+        let name = (Item::Column(name), Recorded { step: Step::Constant, reads: Vec::new() });
+        let value_first = self.dialect == Dialect::BigQuery;
+        if !value_first {
+            items.push(name.clone());
+        }
+        for (target, value) in targets.iter().zip(values) {
+            let column = Column { name: self.sym(target), value, span };
+            items.push((Item::Column(column), Recorded { step: Step::Copies, reads: reads.clone() }));
+        }
+        if value_first {
+            items.push(name);
+        }
+        items
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the clauses of MATCH_RECOGNIZE")]
+    pub(crate) fn match_recognize(
+        &mut self,
+        inner: &mut Scope,
+        partition_by: &[Expr],
+        order_by: &[ast::OrderByExpr],
+        measures: &[ast::Measure],
+        symbols: &[ast::SymbolDefinition],
+        all_rows: bool,
+        span: Span,
+    ) -> Vec<(Item, Recorded)> {
+        let mut windows = Lineage::new();
+        for expr in partition_by.iter().chain(order_by.iter().map(|order| &order.expr)) {
+            self.collect(expr, inner, Window, &mut windows);
+        }
+        let mut items = if all_rows { self.star(inner, span) } else { Vec::new() };
+        if !all_rows {
+            for expr in partition_by {
+                if let Some(name) = self.implied_name(expr) {
+                    items.push(self.computed_output(expr, name, inner));
+                }
+            }
+        }
+        for symbol in symbols {
+            let key = self.key(&symbol.symbol);
+            let base = inner.inputs.first().cloned();
+            if let Some(mut input) = base {
+                input.alias = key;
+                input.hidden = true;
+                inner.inputs.push(input);
+            }
+        }
+        let bare: Vec<ast::Ident> = symbols.iter().map(|symbol| symbol.symbol.clone()).collect();
+        for symbol in symbols {
+            let definition = unqualified(&symbol.definition, &bare);
+            let plain =
+                Scope { inputs: inner.inputs.iter().take(1).cloned().collect(), ..Scope::new(inner.record, inner.parent) };
+            self.decide(&definition, &plain, RowEdgeKind::Filter);
+        }
+        for measure in measures {
+            let name = self.sym(&measure.alias);
+            let expr = unqualified(&measure.expr, &bare);
+            let plain =
+                Scope { inputs: inner.inputs.iter().take(1).cloned().collect(), ..Scope::new(inner.record, inner.parent) };
+            let (mut item, recorded) = self.computed_output(&expr, name, &plain);
+            if let Item::Column(column) = &mut item {
+                column.value.lineage.extend(windows.iter().copied());
+                crate::sql::value::normalize(&mut column.value.lineage);
+            }
+            items.push((item, recorded));
+        }
+        items
+    }
+}
+
+/// Drops pattern symbols from `down.price`, so that it names a column of the table.
+pub(crate) fn unqualified(expr: &Expr, symbols: &[ast::Ident]) -> Expr {
+    let mut copy = expr.clone();
+    let mut todo = vec![&mut copy];
+    while let Some(expr) = todo.pop() {
+        match expr {
+            Expr::CompoundIdentifier(idents) if idents.len() == 2 && is_symbol(&idents[0], symbols) => {
+                *expr = Expr::Identifier(idents[1].clone());
+            }
+            Expr::BinaryOp { left, right, .. } => todo.extend([left.as_mut(), right.as_mut()]),
+            Expr::Nested(inner) | Expr::UnaryOp { expr: inner, .. } | Expr::Cast { expr: inner, .. } => todo.push(inner),
+            Expr::Function(function) => {
+                if let ast::FunctionArguments::List(list) = &mut function.args {
+                    for argument in &mut list.args {
+                        if let ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(inner)) = argument {
+                            todo.push(inner);
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    copy
+}
+
+fn is_symbol(ident: &ast::Ident, symbols: &[ast::Ident]) -> bool {
+    symbols.iter().any(|symbol| symbol.value.eq_ignore_ascii_case(&ident.value))
+}
+
+/// Calls `found` for every column that an aggregate's arguments name.
+fn used_columns(expr: &Expr, found: &mut dyn FnMut(&ast::Ident)) {
+    let mut todo = vec![expr];
+    while let Some(expr) = todo.pop() {
+        match expr {
+            Expr::Identifier(ident) => found(ident),
+            Expr::CompoundIdentifier(idents) => {
+                if let Some(last) = idents.last() {
+                    found(last);
+                }
+            }
+            Expr::Function(function) => todo.extend(arguments_of(function).into_iter().filter_map(argument_expr)),
+            Expr::BinaryOp { left, right, .. } => todo.extend([left.as_ref(), right]),
+            Expr::Nested(inner) | Expr::Cast { expr: inner, .. } | Expr::UnaryOp { expr: inner, .. } => todo.push(inner),
+            Expr::Case { operand, conditions, else_result, .. } => {
+                todo.extend(operand.as_deref());
+                todo.extend(conditions.iter().flat_map(|when| [&when.condition, &when.result]));
+                todo.extend(else_result.as_deref());
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! `/assets/…/columns/{column}`: what a column means, what it is made of, who uses it.
+
+use askama::Template;
+use axum::{extract::Path, response::Response};
+
+use super::asset::{Decider, gather_deciders};
+use crate::{
+    catalog::ColumnAnswer,
+    model::EdgeState,
+    web::{
+        error::PageError,
+        extract::{Chrome, Visit},
+        filters, urls,
+    },
+};
+
+#[derive(Template)]
+#[template(path = "pages/column.html")]
+struct ColumnPage {
+    chrome: Chrome,
+    column: ColumnAnswer,
+    asset_url: String,
+    url: String,
+    deciders: Vec<Decider>,
+}
+
+/// Shows one column.
+pub(crate) async fn show_column(
+    Path((namespace, name, column)): Path<(String, String, String)>,
+    visit: Visit,
+) -> Result<Response, PageError> {
+    let column = visit.view.show_column(&namespace, &name, &column).await?;
+    let page = ColumnPage {
+        chrome: visit.chrome.clone(),
+        asset_url: urls::asset(&column.asset),
+        url: urls::column(&column.asset, &column.column),
+        deciders: gather_deciders(&column.row_edges),
+        column,
+    };
+    visit.answer(&page)
+}

@@ -1,0 +1,90 @@
+//! `/runs`, `/progress`, `/crawl`, `/healthz`: what was crawled, what is being crawled, crawl again.
+
+use askama::Template;
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, HeaderName, HeaderValue},
+    response::{IntoResponse, Redirect, Response},
+};
+use serde_json::json;
+
+use crate::{
+    catalog::{DiagnosticCount, RunSummary},
+    web::{
+        Site,
+        error::PageError,
+        extract::{Chrome, Visit},
+        filters, headers,
+    },
+};
+
+/// Runs that one page shows.
+const RUNS_AT_ONCE: usize = 50;
+
+#[derive(Template)]
+#[template(path = "pages/runs.html")]
+struct RunsPage {
+    chrome: Chrome,
+    runs: Vec<RunSummary>,
+    diagnostics: Vec<DiagnosticCount>,
+}
+
+impl RunsPage {
+    fn took(&self, run: &RunSummary) -> String {
+        match run.ended.map(|ended| ended.saturating_sub(run.started).max(0)) {
+            None => "not finished".to_owned(),
+            Some(0) => "under 1 s".to_owned(),
+            Some(seconds) if seconds < 120 => format!("{seconds} s"),
+            Some(seconds) => format!("{} min", seconds / 60),
+        }
+    }
+
+    fn all_diagnostics(&self) -> u64 {
+        self.diagnostics.iter().map(|entry| entry.count).sum()
+    }
+}
+
+#[derive(Template)]
+#[template(path = "pages/progress.html")]
+struct ProgressPage {
+    chrome: Chrome,
+}
+
+#[derive(Template)]
+#[template(path = "partials/progress.html")]
+struct ProgressBar {
+    chrome: Chrome,
+}
+
+/// Shows the runs and what they could not know.
+pub(crate) async fn show_runs(visit: Visit) -> Result<Response, PageError> {
+    let runs = visit.view.runs(RUNS_AT_ONCE).await?;
+    let diagnostics = visit.view.diagnostic_counts().await?;
+    visit.answer(&RunsPage { chrome: visit.chrome.clone(), runs, diagnostics })
+}
+
+/// Shows the running crawl: a page, or the bar at the top of every page.
+pub(crate) async fn show_progress(visit: Visit) -> Result<Response, PageError> {
+    if !visit.wants("progress") {
+        return visit.answer(&ProgressPage { chrome: visit.chrome.clone() });
+    }
+    let mut response = visit.answer(&ProgressBar { chrome: visit.chrome.clone() })?;
+    // A page that had nothing to show is shown again once there is something.
+    if visit.query.get("run") == Some("0") && visit.chrome.run > 0 {
+        response.headers_mut().insert(HeaderName::from_static("hx-refresh"), HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+/// Asks for a crawl.
+pub(crate) async fn request_crawl(State(site): State<Site>, headers: HeaderMap) -> Result<Redirect, PageError> {
+    headers::check_same_origin(&headers)?;
+    site.crawl.request();
+    Ok(Redirect::to("/runs"))
+}
+
+/// Says that the server answers, and of which run.
+pub(crate) async fn show_health(visit: Visit) -> Response {
+    Json(json!({ "status": "ok", "run": visit.chrome.run, "crawling": visit.chrome.progress.running })).into_response()
+}

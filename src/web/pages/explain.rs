@@ -1,0 +1,57 @@
+//! `/assets/…/columns/{column}/explain`: the way of a number back to where it comes from.
+
+use askama::Template;
+use axum::{
+    extract::Path,
+    http::header,
+    response::{IntoResponse, Response},
+};
+
+use crate::{
+    catalog::{ExplainStep, Explanation},
+    web::{
+        error::PageError,
+        extract::{Chrome, Visit},
+        filters, urls,
+    },
+};
+
+#[derive(Template)]
+#[template(path = "pages/explain.html")]
+struct ExplainPage {
+    chrome: Chrome,
+    story: Explanation,
+    asset_url: String,
+    url: String,
+}
+
+impl ExplainPage {
+    /// Whether `step` is used by the step before it alone, so that nothing need be said.
+    fn follows(&self, step: &ExplainStep) -> bool {
+        step.used_by.as_slice() == [step.number.saturating_sub(1)]
+    }
+
+    /// The newest change of any file on the way.
+    fn last_changed(&self) -> Option<i64> {
+        self.story.steps.iter().filter_map(|step| step.last_change.as_ref()).map(|change| change.time).max()
+    }
+}
+
+/// Tells where a column comes from.
+pub(crate) async fn show_explanation(
+    Path((namespace, name, column)): Path<(String, String, String)>,
+    visit: Visit,
+) -> Result<Response, PageError> {
+    let story = visit.view.explain(&namespace, &name, &column).await?;
+    let (asset_url, url) = (urls::asset(&story.asset), urls::column(&story.asset, &story.column));
+    visit.answer(&ExplainPage { chrome: visit.chrome.clone(), story, asset_url, url })
+}
+
+/// The same story as Markdown.
+pub(crate) async fn show_explanation_as_markdown(
+    Path((namespace, name, column)): Path<(String, String, String)>,
+    visit: Visit,
+) -> Result<Response, PageError> {
+    let story = visit.view.explain(&namespace, &name, &column).await?;
+    Ok(([(header::CONTENT_TYPE, "text/markdown; charset=utf-8")], story.to_markdown()).into_response())
+}

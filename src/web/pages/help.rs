@@ -1,0 +1,23 @@
+//! `/help`: keys, what can be pasted, what edges mean, the addresses for programs.
+
+use askama::Template;
+use axum::response::Response;
+
+use crate::web::{
+    api,
+    error::PageError,
+    extract::{Chrome, Visit},
+    filters,
+};
+
+#[derive(Template)]
+#[template(path = "pages/help.html")]
+struct HelpPage {
+    chrome: Chrome,
+    addresses: &'static [(&'static str, &'static str)],
+}
+
+/// Shows the help.
+pub(crate) async fn show_help(visit: Visit) -> Result<Response, PageError> {
+    visit.answer(&HelpPage { chrome: visit.chrome.clone(), addresses: api::ADDRESSES })
+}

@@ -1,0 +1,254 @@
+//! `/search`: results with facets; the same address yields suggestions while somebody types.
+
+use askama::Template;
+use axum::response::Response;
+
+use crate::{
+    catalog::{Facet, FacetFilter, SearchAnswer, SearchQuery, Suggestion},
+    model::AssetRole,
+    web::{
+        error::PageError,
+        extract::{Chrome, Query, Visit},
+        filters, urls,
+    },
+};
+
+/// Suggestions at most.
+const SUGGESTIONS: usize = 8;
+/// Values of a facet that are shown unfolded.
+const SHOWN_VALUES: usize = 7;
+
+#[derive(Template)]
+#[template(path = "pages/search.html")]
+struct SearchPage {
+    chrome: Chrome,
+    text: String,
+    answer: SearchAnswer,
+    facets: Vec<FacetGroup>,
+    chosen: Vec<ChosenFilter>,
+    without_filters: String,
+    page: usize,
+    pages: usize,
+    previous: Option<String>,
+    next: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "partials/suggestions.html")]
+struct SuggestionList {
+    text: String,
+    suggestions: Vec<Suggestion>,
+}
+
+struct FacetGroup {
+    title: &'static str,
+    shown: usize,
+    values: Vec<FacetValue>,
+}
+
+impl FacetGroup {
+    /// Values that are shown at once.
+    fn top(&self) -> &[FacetValue] {
+        self.values.get(..self.shown).unwrap_or(&self.values)
+    }
+
+    /// Values behind "more".
+    fn others(&self) -> &[FacetValue] {
+        self.values.get(self.shown..).unwrap_or(&[])
+    }
+
+    fn rest(&self) -> usize {
+        self.others().len()
+    }
+}
+
+struct FacetValue {
+    label: String,
+    number: u64,
+    state: ValueState,
+    toggle: String,
+    exclude: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ValueState {
+    Free,
+    Chosen,
+    Excluded,
+}
+
+impl FacetValue {
+    fn is_chosen(&self) -> bool {
+        self.state == ValueState::Chosen
+    }
+
+    fn is_excluded(&self) -> bool {
+        self.state == ValueState::Excluded
+    }
+}
+
+struct ChosenFilter {
+    title: &'static str,
+    label: String,
+    negated: bool,
+    removed: String,
+}
+
+/// Shows what matches, or suggests while somebody types.
+pub(crate) async fn show_search(visit: Visit) -> Result<Response, PageError> {
+    let query = read_query(&visit.query);
+    if visit.wants("suggestions") {
+        let suggestions = match query.text.is_empty() {
+            true => Vec::new(),
+            false => visit.view.suggest(&query.text, SUGGESTIONS).await?,
+        };
+        return visit.answer(&SuggestionList { text: query.text, suggestions });
+    }
+    let answer = visit.view.search(&query).await?;
+    let pages = usize::try_from(answer.total).unwrap_or(usize::MAX).div_ceil(SearchQuery::PER_PAGE).max(1);
+    let turn = |page: usize| address(&query, &query.filters, page);
+    let mut chrome = visit.chrome.clone();
+    chrome.search.clone_from(&query.text);
+    visit.answer(&SearchPage {
+        chrome,
+        facets: facet_groups(&query, &answer),
+        chosen: chosen_filters(&query),
+        without_filters: address(&query, &[], 0),
+        page: query.page,
+        pages,
+        previous: (query.page > 0).then(|| turn(query.page - 1)),
+        next: (query.page + 1 < pages).then(|| turn(query.page + 1)),
+        text: query.text,
+        answer,
+    })
+}
+
+/// The search that an address holds.
+pub(crate) fn read_query(pairs: &Query) -> SearchQuery {
+    let mut filters = Vec::new();
+    for (key, value) in &pairs.0 {
+        let Some(facet) = Facet::from_word(key) else { continue };
+        let (negated, value) = match value.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, value.strip_prefix('+').unwrap_or(value)),
+        };
+        filters.push(FacetFilter { facet, value: value.to_owned(), negated });
+    }
+    filters.sort();
+    filters.dedup();
+    SearchQuery {
+        text: pairs.get("q").unwrap_or("").trim().to_owned(),
+        filters,
+        page: pairs.number("page", 1, 10_000).saturating_sub(1) as usize,
+        per_page: SearchQuery::PER_PAGE,
+    }
+}
+
+fn address(query: &SearchQuery, filters: &[FacetFilter], page: usize) -> String {
+    let mut pairs = Vec::new();
+    if !query.text.is_empty() {
+        pairs.push(("q", query.text.clone()));
+    }
+    for filter in filters {
+        let mark = match (filter.negated, filter.value.starts_with(['-', '+'])) {
+            (true, _) => "-",
+            (false, true) => "+",
+            (false, false) => "",
+        };
+        pairs.push((filter.facet.word(), format!("{mark}{}", filter.value)));
+    }
+    if page > 0 {
+        pairs.push(("page", (page + 1).to_string()));
+    }
+    urls::with_query("/search", pairs)
+}
+
+fn facet_groups(query: &SearchQuery, answer: &SearchAnswer) -> Vec<FacetGroup> {
+    let mut groups = Vec::new();
+    for counts in &answer.facets {
+        let values = counts.values.iter().map(|(value, number)| facet_value(query, counts.facet, value, *number)).collect();
+        groups.push(FacetGroup { title: title(counts.facet), shown: SHOWN_VALUES, values });
+    }
+    groups
+}
+
+fn facet_value(query: &SearchQuery, facet: Facet, value: &str, number: u64) -> FacetValue {
+    let current = query.filters.iter().find(|filter| filter.facet == facet && filter.value == value);
+    let others: Vec<FacetFilter> =
+        query.filters.iter().filter(|filter| filter.facet != facet || filter.value != value).cloned().collect();
+    let with = |negated: bool| {
+        let mut filters = others.clone();
+        filters.push(FacetFilter { facet, value: value.to_owned(), negated });
+        filters.sort();
+        address(query, &filters, 0)
+    };
+    FacetValue {
+        label: label(facet, value),
+        number,
+        state: match current {
+            None => ValueState::Free,
+            Some(filter) if filter.negated => ValueState::Excluded,
+            Some(_) => ValueState::Chosen,
+        },
+        toggle: if current.is_some() { address(query, &others, 0) } else { with(false) },
+        exclude: with(true),
+    }
+}
+
+fn chosen_filters(query: &SearchQuery) -> Vec<ChosenFilter> {
+    let without = |gone: &FacetFilter| -> Vec<FacetFilter> { query.filters.iter().filter(|one| *one != gone).cloned().collect() };
+    let chosen = query.filters.iter().map(|filter| ChosenFilter {
+        title: title(filter.facet),
+        label: label(filter.facet, &filter.value),
+        negated: filter.negated,
+        removed: address(query, &without(filter), 0),
+    });
+    chosen.collect()
+}
+
+fn title(facet: Facet) -> &'static str {
+    match facet {
+        Facet::Kind => "Kind",
+        Facet::Owner => "Owner",
+        Facet::Source => "Source",
+        Facet::Tag => "Tag",
+        Facet::Deprecated => "Deprecated",
+        Facet::Described => "Has a description",
+    }
+}
+
+fn label(facet: Facet, value: &str) -> String {
+    match (facet, value) {
+        (Facet::Owner, "") => "no owner".to_owned(),
+        (_, "") => "none".to_owned(),
+        (Facet::Kind, kind) => kind.replace('_', " "),
+        (_, value) => value.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(pairs: &[(&str, &str)]) -> SearchQuery {
+        read_query(&Query(pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()))
+    }
+
+    #[test]
+    fn an_address_holds_the_whole_search_and_is_read_back_the_same() {
+        let search =
+            query(&[("q", "churn rate"), ("kind", "table"), ("kind", "-view"), ("owner", ""), ("tag", "+-odd"), ("page", "3")]);
+        let url = address(&search, &search.filters, search.page);
+        assert_eq!(url, "/search?q=churn%20rate&kind=table&kind=-view&owner=&tag=%2B-odd&page=3");
+        assert_eq!(search.filters.last().map(|filter| filter.value.as_str()), Some("-odd"));
+    }
+
+    #[test]
+    fn choosing_a_value_again_takes_it_back() {
+        let search = query(&[("kind", "table")]);
+        let value = facet_value(&search, Facet::Kind, "table", 3);
+        assert!(value.is_chosen());
+        assert_eq!(value.toggle, "/search");
+        assert_eq!(value.exclude, "/search?kind=-table");
+    }
+}
