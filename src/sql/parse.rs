@@ -60,11 +60,8 @@ pub(crate) enum Body {
     /// A procedure or function whose body is a script. Functions whose body sqlparser keeps as an
     /// expression or query are [`Body::Statement`].
     Routine(Box<Routine>),
-    /// Known to move no data and to hold no query: `GO`, `DELIMITER`, `LEAVE`, `GRANT`, …
-    Nothing {
-        /// Its first word, lower case.
-        verb: String,
-    },
+    /// Known to move no data and to hold no query: `LEAVE`, `GRANT`, `SHOW`, …
+    Nothing,
     /// Could not be parsed.
     Failed {
         /// What the parser expected and found, without the place.
@@ -96,10 +93,8 @@ pub(crate) struct Routine {
     pub(crate) kind: RoutineKind,
     /// Parameter names, in order.
     pub(crate) parameters: Vec<String>,
-    /// The body's statements, flat and in order; empty for other languages.
+    /// The body's statements, flat and in order; empty for languages other than SQL.
     pub(crate) body: Vec<Parsed>,
-    /// The language, lower case; `sql` where none is given.
-    pub(crate) language: String,
     /// Replaces one of the same name.
     pub(crate) replaces: bool,
 }
@@ -192,8 +187,7 @@ impl Reader<'_> {
         let height = measure.height();
         let mut push = |body, mends| parsed.push(Parsed { span, body, mends, conditional: piece.conditional, height });
         match piece.kind {
-            PieceKind::Mark => {}
-            PieceKind::Client => push(Body::Nothing { verb: self.first_word(tokens) }, Vec::new()),
+            PieceKind::Mark | PieceKind::Client => {}
             _ if measure.depth > self.options.max_depth || measure.chain > LONGEST_CHAIN => {
                 push(self.too_large(tokens, &measure), Vec::new());
             }
@@ -336,10 +330,6 @@ impl Reader<'_> {
         let (reads, writes) = self.relations(tokens);
         Body::TooLarge { message, reads, writes }
     }
-
-    fn first_word(&self, tokens: &[Token]) -> String {
-        tokens.first().map_or(String::new(), |token| token.of(self.text).to_ascii_lowercase())
-    }
 }
 
 /// What the trees of one text may take, as estimated by the two figures below.
@@ -441,7 +431,7 @@ fn adds_level(keyword: Keyword) -> bool {
 impl Drop for Parsed {
     /// Drops a tall tree where there is stack for it.
     fn drop(&mut self) {
-        let body = std::mem::replace(&mut self.body, Body::Nothing { verb: String::new() });
+        let body = std::mem::replace(&mut self.body, Body::Nothing);
         with_deep_stack(self.height, || drop(body));
     }
 }
@@ -463,7 +453,7 @@ mod tests {
                 Body::ForQuery { variable, .. } => format!("for {variable}"),
                 Body::Expressions(_) => "expression".to_owned(),
                 Body::Routine(routine) => format!("{:?} {} {:?}", routine.kind, routine.name, routine.parameters),
-                Body::Nothing { verb } => format!("nothing {verb}"),
+                Body::Nothing => "nothing".to_owned(),
                 Body::Failed { .. } => "failed".to_owned(),
                 Body::TooLarge { .. } => "too large".to_owned(),
             };
@@ -511,7 +501,7 @@ END;";
                 "for r: r IN (SELECT a FROM t)",
                 "expression?: r.a > (SELECT 1)",
                 "statement?: INSERT INTO u SELECT r.a",
-                "nothing leave?: LEAVE",
+                "nothing?: LEAVE",
                 "statement: SELECT CASE WHEN TRUE THEN 1 END",
                 "statement?: SELECT 2",
             ]

@@ -3,6 +3,7 @@
 //! Every token that the parser sees carries its *byte* offsets (line 1, column = offset + 1), so a
 //! sqlparser span is turned into a span of the whole text without any table.
 
+use rustc_hash::FxHashMap;
 use sqlparser::{
     ast::Spanned,
     keywords::Keyword as K,
@@ -10,7 +11,7 @@ use sqlparser::{
 };
 
 use super::lexer::{Kind, Token, lex};
-use crate::model::{Dialect, Span};
+use crate::model::{Analysis, ColumnEdge, Dialect, OutputColumn, RowEdge, Span};
 
 /// The bytes of the whole text that a sqlparser span covers; empty where it knows nothing.
 pub(crate) fn bytes(span: tokenizer::Span) -> Span {
@@ -70,12 +71,45 @@ impl<'t> Places<'t> {
             (from, to) = self.balance(from, to);
             let (left, opener) = self.walk_left(from, commas_end);
             let (right, closer) = self.walk_right(to, commas_end);
-            let is_query = |at: usize| matches!(self.keyword(at), K::SELECT | K::WITH | K::FROM);
-            if !(opener && closer) || (is_query(left) && left < from) {
+            if !(opener && closer && self.is_wrapper(left - 1)) {
                 let (from, to) = cut(left, right);
                 return self.span(from, to);
             }
             (from, to) = (left - 1, right + 1);
+        }
+    }
+
+    /// Whether the bracket at `at` belongs to the expression inside it, whose span misses it: sqlparser
+    /// keeps no place of CAST, EXTRACT and their like, nor of brackets after an operator.
+    fn is_wrapper(&self, at: usize) -> bool {
+        const UNPLACED: [&str; 20] = [
+            "CAST",
+            "TRY_CAST",
+            "SAFE_CAST",
+            "EXTRACT",
+            "CEIL",
+            "CEILING",
+            "FLOOR",
+            "POSITION",
+            "SUBSTRING",
+            "SUBSTR",
+            "TRIM",
+            "OVERLAY",
+            "CONVERT",
+            "TRY_CONVERT",
+            "EXISTS",
+            "IN",
+            "STRUCT",
+            "ARRAY",
+            "NOT",
+            "AND",
+        ];
+        let Some(before) = at.checked_sub(1).and_then(|before| self.tokens.get(before)) else { return false };
+        let query = matches!(self.keyword(at + 1), K::SELECT | K::WITH | K::FROM);
+        match before.kind {
+            Kind::Operator => !query && !matches!(before.of(self.text), "]" | "}"),
+            Kind::Word(_) => !query && UNPLACED.iter().any(|word| before.is_word(self.text, word)),
+            _ => false,
         }
     }
 
@@ -272,6 +306,45 @@ impl<'t> Places<'t> {
     }
 }
 
+/// Widens every place of `analysis` to the whole item or clause that holds it.
+pub(crate) fn widen(analysis: &mut Analysis, text: &str, dialect: Dialect) {
+    let mut widener = Widener { places: Places::new(text, dialect), known: FxHashMap::default() };
+    for statement in &mut analysis.statements {
+        for scope in &mut statement.derivation.scopes {
+            scope.columns.iter_mut().for_each(|column| widener.item(&mut column.span));
+            scope.clauses.iter_mut().for_each(|clause| widener.clause(&mut clause.span));
+        }
+        widener.edges(&mut statement.columns, &mut statement.rows, &mut statement.outputs);
+    }
+    for target in &mut analysis.targets {
+        widener.edges(&mut target.columns, &mut target.rows, &mut target.outputs);
+    }
+}
+
+/// Remembers what it widened: many edges share a place.
+struct Widener<'t> {
+    places: Places<'t>,
+    known: FxHashMap<(Span, bool), Span>,
+}
+
+impl Widener<'_> {
+    fn edges(&mut self, columns: &mut [ColumnEdge], rows: &mut [RowEdge], outputs: &mut [OutputColumn]) {
+        columns.iter_mut().for_each(|edge| self.item(&mut edge.span));
+        rows.iter_mut().for_each(|edge| self.clause(&mut edge.span));
+        outputs.iter_mut().for_each(|output| self.item(&mut output.span));
+    }
+
+    fn item(&mut self, span: &mut Span) {
+        let places = &self.places;
+        *span = *self.known.entry((*span, true)).or_insert_with(|| places.item(*span));
+    }
+
+    fn clause(&mut self, span: &mut Span) {
+        let places = &self.places;
+        *span = *self.known.entry((*span, false)).or_insert_with(|| places.clause(*span));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,7 +358,7 @@ mod tests {
     fn an_item_reaches_from_comma_to_comma_without_its_alias() {
         let text = "SELECT a, CAST(é.x AS INT64) AS y, sum(b) OVER (PARTITION BY c) z, count(*) FROM t";
         assert_eq!(item(text, "é.x"), "CAST(é.x AS INT64)");
-        assert_eq!(item(text, "b"), "sum(b) OVER (PARTITION BY c)");
+        assert_eq!(item(text, "sum(b"), "sum(b) OVER (PARTITION BY c)");
         assert_eq!(item(text, "count"), "count(*)");
         assert_eq!(item(text, "a"), "a");
     }
@@ -293,7 +366,7 @@ mod tests {
     #[test]
     fn a_subquery_bounds_its_own_items() {
         let text = "SELECT (SELECT max(z) FROM b WHERE EXTRACT(DAY FROM b.d) = 1) AS m FROM t";
-        assert_eq!(item(text, "z"), "max(z)");
+        assert_eq!(item(text, "max(z"), "max(z)");
         assert_eq!(item(text, "SELECT max(z) FROM b"), "(SELECT max(z) FROM b WHERE EXTRACT(DAY FROM b.d) = 1)");
         let places = Places::new(text, Dialect::BigQuery);
         let at = text.find("b.d").unwrap();
@@ -308,7 +381,7 @@ mod tests {
             let start = text.find(partial).unwrap();
             places.clause(Span::new(start, start + partial.len())).of(text)
         };
-        assert_eq!(clause("t.k"), "lower(t.k) = u.k");
+        assert_eq!(clause("lower(t.k"), "lower(t.k) = u.k");
         assert_eq!(clause("x IN (1"), "x IN (1, 2) AND y IS NULL");
         assert_eq!(clause("a, b"), "a, b");
     }

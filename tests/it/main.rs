@@ -10,4 +10,6 @@ mod graph;
 #[cfg(test)]
 mod licences;
 #[cfg(test)]
+mod parse;
+#[cfg(test)]
 mod template;

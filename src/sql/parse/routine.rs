@@ -39,7 +39,7 @@ impl Reader<'_> {
         let language = self.language(tokens.get(after..)?);
         let body = self.routine_body(tokens, after, kind, &language)?;
         let replaces = tokens.iter().take(at).any(|token| matches!(token.keyword(), K::REPLACE | K::ALTER));
-        Some(Body::Routine(Box::new(Routine { name, kind, parameters, body, language, replaces })))
+        Some(Body::Routine(Box::new(Routine { name, kind, parameters, body, replaces })))
     }
 
     fn kind_word(&self, tokens: &[Token]) -> Option<usize> {
