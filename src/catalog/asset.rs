@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     graph::Direction,
-    model::{AssetId, AssetRole, Change, ColumnEdgeKind, EdgeState, FactKind, LineIndex, RowEdgeKind},
+    model::{AssetId, AssetRole, Change, ColumnEdgeKind, EdgeState, FactKind, LineIndex, RowEdgeKind, Severity},
     store::{AssetDetail, Definition, DiagnosticRow},
 };
 
@@ -190,7 +190,10 @@ impl View {
         let mut columns = self.merge_columns(&detail);
         self.inherit_meanings(detail.asset.id, &mut columns).await?;
         let upstream = self.neighbours(detail.asset.id, Direction::Upstream);
-        let diagnostics = self.diagnostics_in(&detail);
+        let mut diagnostics = self.diagnostics_in(&detail);
+        if upstream.is_empty() && detail.definitions.is_empty() {
+            diagnostics = self.diagnostics_beside(&detail).await?;
+        }
         Ok(AssetAnswer {
             asset: self.point_at(&detail.asset),
             aliases: detail.aliases.clone(),
@@ -330,6 +333,22 @@ impl View {
         diagnostics
     }
 
+    /// Errors of SQL files that stand beside what is said of the asset: why nothing defines it.
+    async fn diagnostics_beside(&self, detail: &AssetDetail) -> Result<Vec<PlacedDiagnostic>> {
+        let facts = detail.facts.iter().map(|fact| (&fact.source, folder_of(&fact.path)));
+        let declared = detail.declared.iter().map(|schema| (&schema.source, folder_of(&schema.path)));
+        let folders: BTreeSet<_> = facts.chain(declared).filter(|(_, folder)| !folder.is_empty()).collect();
+        if folders.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut rows = self.store.diagnostics(self.run).await?;
+        rows.retain(|row| {
+            row.severity == Severity::Error && is_sql(&row.path) && folders.contains(&(&row.source, folder_of(&row.path)))
+        });
+        rows.sort();
+        Ok(rows.iter().map(|row| self.placed(row)).collect())
+    }
+
     pub(super) fn placed(&self, row: &DiagnosticRow) -> PlacedDiagnostic {
         PlacedDiagnostic {
             severity: row.severity,
@@ -371,6 +390,14 @@ impl View {
         let runs = self.store.runs(10_000).await?;
         Ok(runs.into_iter().find(|row| row.number == run).map(|row| row.ended_at.unwrap_or(row.started_at)))
     }
+}
+
+fn folder_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+fn is_sql(path: &str) -> bool {
+    path.to_ascii_lowercase().ends_with(".sql")
 }
 
 /// The last change of a file, as answers carry it.

@@ -101,7 +101,9 @@ impl View {
     fn expressions(&self, detail: &AssetDetail, column: &str) -> Vec<ColumnExpression> {
         let mut expressions = Vec::new();
         for definition in &detail.definitions {
-            for making in definition.targets.iter().flat_map(|target| make_column(&definition.analysis, *target, column)) {
+            for making in
+                definition.targets.iter().flat_map(|target| make_column(&definition.analysis, &definition.text, *target, column))
+            {
                 expressions.push(self.expression(definition, &making));
             }
         }

@@ -246,7 +246,9 @@ impl Story<'_> {
 fn first_making<'a>(detail: &'a AssetDetail, column: &str) -> Option<(&'a Definition, Making)> {
     let makings = detail.definitions.iter().flat_map(|definition| {
         let targets = definition.targets.iter();
-        targets.flat_map(move |target| make_column(&definition.analysis, *target, column)).map(move |making| (definition, making))
+        targets
+            .flat_map(move |target| make_column(&definition.analysis, &definition.text, *target, column))
+            .map(move |making| (definition, making))
     });
     let mut makings: Vec<_> = makings.collect();
     let at = makings.iter().position(|(_, making)| !making.inputs.is_empty() || !making.counted.is_empty()).unwrap_or(0);

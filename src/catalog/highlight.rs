@@ -18,8 +18,6 @@ pub enum SqlTone {
     Number,
     /// A comment.
     Comment,
-    /// A template's tag or expression, a parameter.
-    Template,
 }
 
 /// One coloured part of a SQL text.

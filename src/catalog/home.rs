@@ -105,7 +105,7 @@ impl View {
             most_read: most(read),
             deprecated_in_use: most(deprecated),
             unowned_popular: most(unowned),
-            competing_metrics: self.competing_names(MOST_SHOWN),
+            competing_metrics: self.competing_names(MOST_SHOWN).await?,
             changed: self.last_changed().await?,
             run: self.row.as_ref().map(run_summary),
             coverage: self.coverage(),

@@ -18,6 +18,8 @@ use crate::{
 const MOST_METRICS: usize = 5;
 /// Definitions of one metric that are looked at.
 const MOST_DEFINITIONS: usize = 24;
+/// Names whose calculations are compared for the first page.
+const MOST_COMPARED: usize = 40;
 /// Longest expression in an answer, in characters.
 const LONGEST_EXPRESSION: usize = 400;
 
@@ -26,7 +28,7 @@ const LONGEST_EXPRESSION: usize = 400;
 pub struct ImpliedMetric {
     /// The column's name.
     pub name: String,
-    /// Every calculation, the most read first.
+    /// Every calculation, the most read first, deprecated ones last.
     pub definitions: Vec<MetricDefinition>,
 }
 
@@ -75,6 +77,7 @@ impl View {
             for column in entry.columns.iter().take(MOST_DEFINITIONS) {
                 definitions.extend(self.define_metric(*column).await?);
             }
+            definitions.sort_by_key(|definition: &MetricDefinition| definition.asset.deprecated);
             if !definitions.is_empty() {
                 metrics.push(ImpliedMetric { name: entry.name.clone(), definitions });
             }
@@ -87,21 +90,36 @@ impl View {
         Ok(metrics)
     }
 
-    /// Names of columns that assets of different owners each aggregate, with how many do, most first.
-    pub(super) fn competing_names(&self, most: usize) -> Vec<(String, u64)> {
+    /// Names that owners calculate differently: each with how many calculations it has, most first.
+    pub(super) async fn competing_names(&self, most: usize) -> Result<Vec<(String, u64)>> {
         let mut names: Vec<(String, u64)> = Vec::new();
+        let mut looked_at = 0;
         for entry in self.calculated() {
-            let aggregated = |column: &ColumnId| self.has_edge_of(*column, &[ColumnEdgeKind::Aggregation]);
-            let columns: Vec<_> = entry.columns.iter().filter(|(_, column)| aggregated(column)).collect();
-            let owners = columns.iter().map(|(asset, _)| self.facts.of(*asset).owner_names());
-            let owners: BTreeSet<Vec<String>> = owners.filter(|names| !names.is_empty()).collect();
-            if owners.len() > 1 {
-                names.push((entry.name.clone(), columns.len() as u64));
+            let owners = |columns: &mut dyn Iterator<Item = AssetId>| -> usize {
+                let owners = columns.map(|asset| self.facts.of(asset).owner_names());
+                owners.filter(|names| !names.is_empty()).collect::<BTreeSet<_>>().len()
+            };
+            if owners(&mut entry.columns.iter().map(|(asset, _)| *asset)) < 2 {
+                continue;
+            }
+            looked_at += 1;
+            if looked_at > MOST_COMPARED || names.len() >= most {
+                break;
+            }
+            let mut definitions: Vec<MetricDefinition> = Vec::new();
+            for column in entry.columns.iter().take(MOST_METRICS) {
+                definitions.extend(self.define_metric(*column).await?);
+            }
+            let teams: BTreeSet<&Vec<String>> =
+                definitions.iter().map(|definition| &definition.owners).filter(|names| !names.is_empty()).collect();
+            let expressions: BTreeSet<String> =
+                definitions.iter().map(|definition| definition.expression.to_lowercase()).collect();
+            if teams.len() > 1 && expressions.len() > 1 {
+                names.push((entry.name.clone(), definitions.len() as u64));
             }
         }
         names.sort_by_key(|(name, columns)| (Reverse(*columns), name.clone()));
-        names.truncate(most);
-        names
+        Ok(names)
     }
 
     /// Calculated columns by name: names that most columns have first, in a name the most read first.
@@ -160,7 +178,8 @@ impl View {
 
     fn calculation(&self, detail: &AssetDetail, column: &str) -> Option<(String, Place)> {
         detail.definitions.iter().find_map(|definition| {
-            let makings = definition.targets.iter().flat_map(|target| make_column(&definition.analysis, *target, column));
+            let makings =
+                definition.targets.iter().flat_map(|target| make_column(&definition.analysis, &definition.text, *target, column));
             let making = makings.into_iter().find(|making| making.aggregates() || self.divides_calculated(definition, making))?;
             let link = telling_link(&making)?;
             let text = link.of(&definition.text).split_whitespace().collect::<Vec<_>>().join(" ");

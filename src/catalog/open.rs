@@ -93,6 +93,7 @@ impl Catalog {
         if latest == self.view().run {
             return Ok(false);
         }
+        indexing::repair_index(&self.store, &self.index, latest).await?;
         let view = View::load(&self.store, &self.index).await?;
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
         Ok(true)

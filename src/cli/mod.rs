@@ -3,13 +3,18 @@
 //! Exit codes: 0 done, 1 nothing found (or findings, where a command checks), 2 wrong usage or
 //! failure. Data goes to stdout, everything else to stderr.
 
+mod crawl;
+mod demo;
 mod explain;
 mod export;
+mod init;
 mod lineage;
 mod paint;
 mod place;
+mod progress;
 mod runs;
 mod search;
+mod serve;
 mod show;
 mod start;
 mod text;
@@ -52,6 +57,10 @@ struct Everywhere {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Demo),
+    Serve(serve::Serve),
+    Crawl(crawl::Crawl),
+    Init(init::Init),
     Search(search::Search),
     Show(show::Show),
     Trace(trace::Trace),
@@ -89,6 +98,10 @@ impl From<Outcome> for ExitCode {
 
 fn run_command(line: CommandLine) -> anyhow::Result<Outcome> {
     match line.command {
+        Command::Demo(command) => command.run(),
+        Command::Serve(command) => command.run(),
+        Command::Crawl(command) => command.run(),
+        Command::Init(command) => command.run(),
         Command::Search(command) => command.run(),
         Command::Show(command) => command.run(),
         Command::Trace(command) => command.run(),

@@ -1,59 +1,121 @@
-//! The crawl: orders definitions, binds names, decides what changed, writes and publishes one run.
+//! The crawl: reads sources, orders definitions, binds names, decides what changed, and writes and
+//! publishes one run.
+//!
+//! In: a configuration and a store. Out: a published run, its search index committed before it is
+//! visible. A crawl computes the whole catalog as it is to stand; what the store remembers only saves
+//! work where every answer is still the same, so that any sequence of crawls ends like a single one.
+//! A cut-off crawl leaves the last run as it was.
 
-/// What a crawl tells while it works. Called often: implementations are cheap and never block.
-pub trait CrawlProgress: Send + Sync {
-    /// Something went on.
-    fn report(&self, event: CrawlEvent<'_>);
+mod analyze;
+mod assemble;
+mod bind;
+mod error;
+mod input;
+mod lower;
+mod order;
+mod progress;
+mod read;
+mod run;
+mod scripts;
+mod variants;
+mod world;
+
+use std::time::Duration;
+
+pub use error::CrawlError;
+pub use progress::{CrawlEvent, CrawlPhase, CrawlProgress, Silent};
+
+use crate::{
+    config::Config,
+    model::{Reading, RunNumber},
+    store::{CrawlLock, RunCounts, Store},
+};
+
+/// How often the holder of the lock says that it lives.
+const HEARTBEAT: Duration = Duration::from_secs(4);
+
+/// What a crawl did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CrawlReport {
+    /// The run that is visible now.
+    pub run: RunNumber,
+    /// Every run that was published, oldest first: former states, then the newest.
+    pub published: Vec<RunNumber>,
+    /// Nothing had changed since the run before.
+    pub unchanged: bool,
+    /// What the newest run counted.
+    pub counts: RunCounts,
+    /// Sources that could not be read, and why; what was known of them stays.
+    pub failed: Vec<(String, String)>,
 }
 
-/// One step of a crawl.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CrawlEvent<'a> {
-    /// A source is being read: its name, its place among `of`, counted from 1.
-    Source {
-        /// The source's name.
-        name: &'a str,
-        /// Its place.
-        at: usize,
-        /// How many there are.
-        of: usize,
-    },
-    /// A phase began.
-    Phase(CrawlPhase),
-    /// Documents done in the running phase.
-    Documents {
-        /// How many so far.
-        done: usize,
-        /// How many there are.
-        of: usize,
-        /// Statements in those done.
-        statements: u64,
-        /// Bytes of those done.
-        bytes: u64,
-    },
-    /// A run is visible.
-    Published(crate::model::RunNumber),
+/// Crawls every source of `config` into `store`.
+///
+/// The first crawl of git sources crawls their former states first (`[crawl] history_days`).
+///
+/// # Errors
+/// When another crawl runs, or the store cannot be written. A source that cannot be read is none:
+/// it is reported, and what was known of it stays.
+pub async fn crawl(config: &Config, store: &Store, progress: &dyn CrawlProgress) -> Result<CrawlReport, CrawlError> {
+    let lock = store.lock_crawl().await?;
+    let done = tokio::select! {
+        done = crawl_locked(config, store, &lock, progress) => done,
+        error = beat(store, &lock) => Err(error),
+    };
+    store.unlock_crawl(lock).await?;
+    done
 }
 
-/// What a crawl is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum CrawlPhase {
-    /// Reading files and history.
-    Reading,
-    /// Rendering templates and parsing.
-    Parsing,
-    /// Following columns.
-    Analysing,
-    /// Writing rows.
-    Writing,
-    /// Writing the search index.
-    Indexing,
+/// Crawls readings that were made elsewhere, one for each source of `config`, in its order.
+///
+/// # Errors
+/// When another crawl runs, or the store cannot be written.
+pub async fn crawl_readings(
+    config: &Config,
+    store: &Store,
+    progress: &dyn CrawlProgress,
+    readings: Vec<Reading>,
+) -> Result<CrawlReport, CrawlError> {
+    let lock = store.lock_crawl().await?;
+    let readings = read::with_settings(config, readings);
+    let done = tokio::select! {
+        done = run::publish(config, store, &lock, progress, readings) => done,
+        error = beat(store, &lock) => Err(error),
+    };
+    store.unlock_crawl(lock).await?;
+    done
 }
 
-/// Tells nobody.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Silent;
+async fn crawl_locked(
+    config: &Config,
+    store: &Store,
+    lock: &CrawlLock,
+    progress: &dyn CrawlProgress,
+) -> Result<CrawlReport, CrawlError> {
+    let mut published = Vec::new();
+    if store.latest_run().await?.is_none() {
+        for days in read::past_days(config) {
+            let readings = read::read_past(config, store, days, progress).await?;
+            if !readings.is_empty() {
+                let report = run::publish(config, store, lock, progress, readings).await?;
+                published.push(report.run);
+            }
+        }
+    }
+    let (readings, failed) = read::read_tips(config, store, progress).await?;
+    let mut report = run::publish(config, store, lock, progress, readings).await?;
+    published.push(report.run);
+    report.published = published;
+    report.failed = failed;
+    Ok(report)
+}
 
-impl CrawlProgress for Silent {
-    fn report(&self, _: CrawlEvent<'_>) {}
+/// Says that the holder of `lock` lives, until its work is done.
+async fn beat(store: &Store, lock: &CrawlLock) -> CrawlError {
+    loop {
+        tokio::time::sleep(HEARTBEAT).await;
+        if let Err(error) = store.beat(lock).await {
+            tracing::warn!(%error, "the crawl's heartbeat could not be written");
+        }
+    }
 }

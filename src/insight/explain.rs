@@ -89,17 +89,50 @@ pub fn divides(expression: &str) -> bool {
     sentence::divides(expression)
 }
 
+/// `span`, widened to the parentheses that are opened in it and closed right after it: the last
+/// argument of a call is where the parser's own place of the call ends.
+pub fn close_parentheses(text: &str, span: Span) -> Span {
+    let mut open = 0_u32;
+    let mut quote = None;
+    for byte in span.of(text).bytes() {
+        match (quote, byte) {
+            (Some(mark), _) if mark == byte => quote = None,
+            (Some(_), _) => {}
+            (None, b'\'' | b'"' | b'`') => quote = Some(byte),
+            (None, b'(') => open += 1,
+            (None, b')') => open = open.saturating_sub(1),
+            (None, _) => {}
+        }
+    }
+    let mut end = span.end;
+    for byte in text.bytes().skip(span.end as usize) {
+        match byte {
+            _ if open == 0 => break,
+            b')' => {
+                open -= 1;
+                end += 1;
+            }
+            byte if byte.is_ascii_whitespace() => end += 1,
+            _ => return span,
+        }
+    }
+    if open == 0 { Span { end, ..span } } else { span }
+}
+
 /// How each statement of a document makes `column` of the entry `target` of [`Analysis::targets`];
-/// statements that do not touch the column are left out.
-pub fn make_column(analysis: &Analysis, target: u32, column: &str) -> Vec<Making> {
+/// those that do not touch the column are left out. `text` is the document's.
+pub fn make_column(analysis: &Analysis, text: &str, target: u32, column: &str) -> Vec<Making> {
     let Some(lineage) = analysis.targets.get(target as usize) else { return Vec::new() };
-    lineage
-        .statements
-        .iter()
-        .filter_map(|statement| {
-            from_derivation(analysis, *statement, column).or_else(|| from_edges(analysis, *statement, lineage.relation, column))
-        })
-        .collect()
+    let made = |statement: &u32| {
+        from_derivation(analysis, *statement, column).or_else(|| from_edges(analysis, *statement, lineage.relation, column))
+    };
+    let mut makings: Vec<Making> = lineage.statements.iter().filter_map(made).collect();
+    for making in &mut makings {
+        let links = making.links.iter_mut().map(|link| &mut link.span);
+        let rules = making.rules.iter_mut().map(|rule| &mut rule.span);
+        links.chain(rules).for_each(|span| *span = close_parentheses(text, *span));
+    }
+    makings
 }
 
 fn from_derivation(analysis: &Analysis, statement: u32, column: &str) -> Option<Making> {
@@ -300,4 +333,20 @@ fn find_column<'a>(scope: &'a DerivedScope, name: &str) -> Option<&'a DerivedCol
 /// Names inside one document: spelled alike but for case.
 fn same_name(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other) || one.to_lowercase() == other.to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::close_parentheses;
+    use crate::model::Span;
+
+    #[test]
+    fn a_call_ends_behind_its_last_parenthesis() {
+        let text = "select sum(if(a, 1, 0) ) / count(*) as r";
+        let widened = |start, end| close_parentheses(text, Span::new(start, end)).of(text);
+        assert_eq!(widened(7, 20), "sum(if(a, 1, 0) )");
+        assert_eq!(widened(7, 33), "sum(if(a, 1, 0) ) / count(*)");
+        assert_eq!(widened(11, 21), "if(a, 1, 0)", "what is closed stays as it is");
+        assert_eq!(close_parentheses("f(a, b)", Span::new(0, 3)).of("f(a, b)"), "f(a", "other text is never taken in");
+    }
 }

@@ -102,10 +102,19 @@ fn groups(making: &Making, text: &str) -> String {
     }
     let keys: Vec<String> = outer_rules(making, RowEdgeKind::GroupBy)
         .filter(|rule| rule.word.eq_ignore_ascii_case("group by"))
-        .take(1)
+        .take(MOST_NAMES)
         .map(|rule| quote(rule.span.of(text)))
         .collect();
-    if keys.is_empty() { String::new() } else { format!(", per {}", keys.join(", ")) }
+    if keys.is_empty() { String::new() } else { format!(", per {}", list(&keys)) }
+}
+
+/// `a`, `b` and `c`.
+fn list(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [only] => only.clone(),
+        [front @ .., last] => format!("{} and {last}", front.join(", ")),
+    }
 }
 
 fn outer_rules(making: &Making, kind: RowEdgeKind) -> impl Iterator<Item = &MakingRule> {
@@ -129,14 +138,14 @@ fn inputs(making: &Making, analysis: &Analysis) -> String {
         count if count > MOST_NAMES => {
             format!("{} and {} more", names[..MOST_NAMES].join(", "), count - MOST_NAMES)
         }
-        _ => names.join(" and "),
+        _ => list(&names),
     }
 }
 
 fn of_counted(making: &Making, analysis: &Analysis) -> String {
     let names: Vec<String> =
         making.counted.iter().take(MOST_NAMES).map(|relation| format!("`{}`", last_part(analysis, *relation))).collect();
-    if names.is_empty() { String::new() } else { format!(" of {}", names.join(" and ")) }
+    if names.is_empty() { String::new() } else { format!(" of {}", list(&names)) }
 }
 
 fn last_part(analysis: &Analysis, relation: RelationId) -> &str {

@@ -1,32 +1,97 @@
 //! The index in its folder: opening, writing, and the view of one commit.
 
-use std::path::Path;
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use super::{SearchAnswer, SearchDocument, SearchError, SearchHit, SearchQuery};
+use tantivy::{
+    Index, IndexReader, ReloadPolicy, Searcher, TantivyDocument, TantivyError, Term,
+    directory::{MmapDirectory, error::LockError},
+};
+
+use super::{
+    SearchDocument, SearchError,
+    schema::{Fields, build_schema, build_tokenizers},
+    tokens::WordStemmer,
+    write::make_documents,
+};
 use crate::model::{AssetId, RunNumber};
 
+/// Memory of the writer, bytes.
+const WRITER_MEMORY: usize = 120_000_000;
+/// Threads of the writer.
+const WRITER_THREADS: usize = 2;
+
 /// An open index. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct SearchIndex {}
+#[derive(Clone)]
+pub struct SearchIndex {
+    folder: Arc<PathBuf>,
+    index: Index,
+    reader: IndexReader,
+    fields: Fields,
+}
 
 /// The index as it was committed under one run. Cheap to clone; later commits do not change it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SearchView {
+    pub(super) searcher: Searcher,
+    pub(super) fields: Fields,
     run: Option<RunNumber>,
 }
 
 /// The one writer of an index. Nothing is visible before [`IndexWriter::commit`].
-#[derive(Debug)]
-pub struct IndexWriter {}
+pub struct IndexWriter {
+    writer: tantivy::IndexWriter,
+    fields: Fields,
+    stemmer: WordStemmer,
+}
 
 impl SearchIndex {
     /// Opens the index in `folder`, creating it where missing. One of another layout is emptied: its
     /// run is then `None`.
     ///
     /// # Errors
-    /// When the folder cannot be used, or its files are damaged: delete the folder and open again.
-    pub fn open(_folder: &Path) -> Result<SearchIndex, SearchError> {
-        Ok(SearchIndex {})
+    /// When the folder cannot be used, or its files are damaged: [`SearchIndex::recreate`] it then.
+    pub fn open(folder: &Path) -> Result<SearchIndex, SearchError> {
+        std::fs::create_dir_all(folder).map_err(|error| cannot_open(folder, &error))?;
+        let (schema, fields) = build_schema();
+        let directory = MmapDirectory::open(folder).map_err(|error| cannot_open(folder, &error))?;
+        let index = match Index::open_or_create(directory, schema) {
+            Ok(index) => index,
+            Err(TantivyError::SchemaError(_) | TantivyError::IncompatibleIndex(_)) => return Self::recreate(folder),
+            Err(error) => return Err(cannot_open(folder, &error)),
+        };
+        Self::with_index(folder, index, fields)
+    }
+
+    /// Deletes what is in `folder`, if it is an index, and creates an empty one.
+    ///
+    /// # Errors
+    /// When the folder cannot be used, or holds something else.
+    pub fn recreate(folder: &Path) -> Result<SearchIndex, SearchError> {
+        if folder.exists() {
+            let is_empty = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+            if !is_empty && !folder.join("meta.json").exists() {
+                return Err(cannot_open(folder, &"it holds something that is not a search index"));
+            }
+            std::fs::remove_dir_all(folder).map_err(|error| cannot_open(folder, &error))?;
+        }
+        std::fs::create_dir_all(folder).map_err(|error| cannot_open(folder, &error))?;
+        let (schema, fields) = build_schema();
+        let index = Index::create_in_dir(folder, schema).map_err(|error| cannot_open(folder, &error))?;
+        Self::with_index(folder, index, fields)
+    }
+
+    fn with_index(folder: &Path, mut index: Index, fields: Fields) -> Result<SearchIndex, SearchError> {
+        index.set_tokenizers(build_tokenizers());
+        let reader = index
+            .reader_builder()
+            .reload_policy(ReloadPolicy::Manual)
+            .try_into()
+            .map_err(|error: TantivyError| cannot_open(folder, &error))?;
+        Ok(SearchIndex { folder: Arc::new(folder.to_owned()), index, reader, fields })
     }
 
     /// The newest commit.
@@ -34,7 +99,22 @@ impl SearchIndex {
     /// # Errors
     /// When the files cannot be read.
     pub fn view(&self) -> Result<SearchView, SearchError> {
-        Ok(SearchView { run: None })
+        // Another process may commit between the two reads: the run must be that of the files.
+        for _ in 0..5 {
+            let before = self.committed_run()?;
+            self.reader.reload().map_err(damaged)?;
+            let searcher = self.reader.searcher();
+            let run = self.committed_run()?;
+            if before == run {
+                return Ok(SearchView { searcher, fields: self.fields, run });
+            }
+        }
+        Err(SearchError::Damaged("it keeps changing while it is opened".to_owned()))
+    }
+
+    fn committed_run(&self) -> Result<Option<RunNumber>, SearchError> {
+        let payload = self.index.load_metas().map_err(damaged)?.payload;
+        Ok(payload.and_then(|run| run.parse().ok()).map(RunNumber))
     }
 
     /// The writer; one at a time among all processes.
@@ -42,7 +122,11 @@ impl SearchIndex {
     /// # Errors
     /// [`SearchError::Locked`] while another writer is open.
     pub fn writer(&self) -> Result<IndexWriter, SearchError> {
-        Ok(IndexWriter {})
+        let writer = self.index.writer_with_num_threads(WRITER_THREADS, WRITER_MEMORY).map_err(|error| match error {
+            TantivyError::LockFailure(LockError::LockBusy, _) => SearchError::Locked { path: self.folder.as_ref().clone() },
+            error => cannot_open(&self.folder, &error),
+        })?;
+        Ok(IndexWriter { writer, fields: self.fields, stemmer: WordStemmer::new() })
     }
 }
 
@@ -51,7 +135,20 @@ impl IndexWriter {
     ///
     /// # Errors
     /// When the index cannot be written.
-    pub fn put(&mut self, _document: &SearchDocument) -> Result<(), SearchError> {
+    pub fn put(&mut self, document: &SearchDocument) -> Result<(), SearchError> {
+        self.remove(document.asset)?;
+        self.add(document)
+    }
+
+    /// Puts an asset in that is not there yet: spares looking for it. For filling an empty index.
+    ///
+    /// # Errors
+    /// When the index cannot be written.
+    pub fn add(&mut self, document: &SearchDocument) -> Result<(), SearchError> {
+        let documents: Vec<TantivyDocument> = make_documents(&self.fields, &mut self.stemmer, document)?;
+        for document in documents {
+            self.writer.add_document(document).map_err(cannot_write)?;
+        }
         Ok(())
     }
 
@@ -59,7 +156,8 @@ impl IndexWriter {
     ///
     /// # Errors
     /// When the index cannot be written.
-    pub fn remove(&mut self, _asset: AssetId) -> Result<(), SearchError> {
+    pub fn remove(&mut self, asset: AssetId) -> Result<(), SearchError> {
+        self.writer.delete_term(Term::from_field_u64(self.fields.asset, u64::from(asset.0)));
         Ok(())
     }
 
@@ -68,15 +166,25 @@ impl IndexWriter {
     /// # Errors
     /// When the index cannot be written.
     pub fn clear(&mut self) -> Result<(), SearchError> {
-        Ok(())
+        self.writer.delete_all_documents().map(|_| ()).map_err(cannot_write)
     }
 
     /// Makes everything visible as the state of `run`.
     ///
     /// # Errors
     /// When the index cannot be written; then the last commit still stands.
-    pub fn commit(&mut self, _run: RunNumber) -> Result<(), SearchError> {
-        Ok(())
+    pub fn commit(&mut self, run: RunNumber) -> Result<(), SearchError> {
+        let mut commit = self.writer.prepare_commit().map_err(cannot_write)?;
+        commit.set_payload(&run.0.to_string());
+        commit.commit().map(|_| ()).map_err(cannot_write)
+    }
+
+    /// Waits until the files that commits left are merged, so that searching stays fast.
+    ///
+    /// # Errors
+    /// When the index cannot be written; what was committed still stands.
+    pub fn finish(self) -> Result<(), SearchError> {
+        self.writer.wait_merging_threads().map_err(cannot_write)
     }
 }
 
@@ -86,19 +194,38 @@ impl SearchView {
         self.run
     }
 
-    /// The hits of a query.
-    ///
-    /// # Errors
-    /// When the files cannot be read. No query is an error.
-    pub fn search(&self, _query: &SearchQuery) -> Result<SearchAnswer, SearchError> {
-        Ok(SearchAnswer::default())
+    /// How many assets and columns it holds.
+    pub fn size(&self) -> u64 {
+        self.searcher.num_docs()
     }
+}
 
-    /// At most `most` names that what is typed so far leads to, best first.
-    ///
-    /// # Errors
-    /// When the files cannot be read.
-    pub fn suggest(&self, _text: &str, _most: usize) -> Result<Vec<SearchHit>, SearchError> {
-        Ok(Vec::new())
+fn cannot_open(folder: &Path, reason: &dyn fmt::Display) -> SearchError {
+    SearchError::Open { path: folder.to_owned(), reason: reason.to_string() }
+}
+
+pub(super) fn damaged(error: impl fmt::Display) -> SearchError {
+    SearchError::Damaged(error.to_string())
+}
+
+fn cannot_write(error: TantivyError) -> SearchError {
+    SearchError::Write(error.to_string())
+}
+
+impl fmt::Debug for SearchIndex {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("SearchIndex").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for SearchView {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("SearchView").field("run", &self.run).field("size", &self.size()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for IndexWriter {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("IndexWriter").finish_non_exhaustive()
     }
 }

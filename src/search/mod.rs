@@ -5,13 +5,22 @@
 //! tantivy's types never leave this room. Everything here blocks: call it off the async workers.
 
 mod answer;
+mod ask;
+mod collect;
 mod document;
 mod error;
 mod index;
+mod parse;
+mod plan;
 mod query;
+mod reason;
+mod schema;
+mod spelling;
+mod tokens;
+mod write;
 
 pub use answer::*;
 pub use document::*;
 pub use error::*;
-pub use index::*;
+pub use index::{IndexWriter, SearchIndex, SearchView};
 pub use query::*;

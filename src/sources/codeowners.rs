@@ -40,11 +40,9 @@ impl OwnersFile {
             offset += raw.len();
             let words = split_words(raw.trim_end());
             let Some((pattern, owners)) = words.split_first() else { continue };
-            if pattern.starts_with('[') || pattern.starts_with("^[") {
+            if let Some(owners) = section_owners(raw.trim()) {
                 section += 1;
-                // The title may hold spaces: owners stand after its bracket.
-                let after = raw.rsplit(']').next().unwrap_or_default();
-                default_owners = split_words(after.trim());
+                default_owners = split_words(owners);
                 continue;
             }
             let globs = match compile_pattern(pattern) {
@@ -85,6 +83,13 @@ impl OwnersFile {
         owners.dedup_by_key(|(owner, _)| *owner);
         owners
     }
+}
+
+/// What follows the title of a section (`[Title]`, `^[Title][2]`), if `line` is one.
+fn section_owners(line: &str) -> Option<&str> {
+    let title = line.strip_prefix('^').unwrap_or(line).strip_prefix('[')?;
+    let (_, after) = title.rsplit_once(']')?;
+    (after.is_empty() || after.starts_with(char::is_whitespace)).then_some(after)
 }
 
 /// Words of a line up to a comment; `\` keeps the next letter as it is.

@@ -356,7 +356,10 @@ fn find_generator(text: &str, path: &str) -> Option<Fact> {
     let mut lines = text.lines().enumerate().take(HEADER_LINES);
     while let Some((number, line)) = lines.next() {
         let Some(found) = says.captures(line) else { continue };
-        let tidy = |text: &str| text.trim().trim_matches(['-', '*', '/', '`', '.', ' ']).replace('`', "").trim().to_owned();
+        let tidy = |text: &str| {
+            let text = text.trim().trim_end_matches("*/").trim_end().trim_end_matches('.');
+            text.replace('`', "").trim().to_owned()
+        };
         let mut by = tidy(found.get(1).map_or("", |rest| rest.as_str()));
         if by.is_empty() {
             by = lines.next().map(|(_, next)| tidy(next.trim_start_matches(['-', '*', '#', '/', ' ']))).unwrap_or_default();

@@ -140,6 +140,14 @@ impl Reader<'_, '_> {
     }
 
     fn read_routine(&mut self, routine: &parse::Routine, span: Span) {
+        if let Some(query) = only_query(routine) {
+            let mut outcome = Outcome { verb: "create function", ..Outcome::default() };
+            let parameters = routine.parameters.clone();
+            let body = RoutineBody::Query(Box::new(query.clone()));
+            self.engine.define_routine(routine.name.clone(), parameters, Some(query.to_string()), true, body, &mut outcome);
+            self.finish(outcome, span, None);
+            return;
+        }
         let relation = self.engine.relation(&routine.name);
         let parameters: Vec<Sym> = routine.parameters.iter().map(|name| self.engine.names.key_of(name)).collect();
         let shadowed: Vec<(Sym, Option<Value>)> =
@@ -223,6 +231,18 @@ impl Reader<'_, '_> {
             outputs_complete,
             derivation,
         }
+    }
+}
+
+/// The query that a table function is, where it is nothing more.
+fn only_query(routine: &parse::Routine) -> Option<&ast::Query> {
+    let [only] = routine.body.as_slice() else { return None };
+    match (&routine.kind, &only.body) {
+        (RoutineKind::TableFunction, Body::Statement(statement)) => match statement.as_ref() {
+            Statement::Query(query) => Some(query),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -17,14 +17,22 @@ use crate::model::{AssetId, AssetKind, AssetRole, ColumnId, DocumentId, EdgeStat
 impl Store {
     /// Every asset of `run`, sorted by number.
     pub async fn load_assets(&self, run: RunNumber) -> Result<Vec<AssetRow>, StoreError> {
-        let rows = sqlx::query(
+        self.assets_among(run, None).await
+    }
+
+    /// Assets of `run`, sorted by number: all, or those in a JSON list.
+    pub(super) async fn assets_among(&self, run: RunNumber, only: Option<&str>) -> Result<Vec<AssetRow>, StoreError> {
+        let statement = if only.is_some() {
             "SELECT asset.id, namespace, key, name, kind, role FROM asset_state
              JOIN asset ON asset.id = asset_state.asset
-             WHERE valid_from <= ?1 AND (valid_to IS NULL OR ?1 < valid_to) ORDER BY asset.id",
-        )
-        .bind(run.0)
-        .fetch_all(&self.readers)
-        .await?;
+             WHERE asset IN (SELECT value FROM json_each(?2))
+                 AND valid_from <= ?1 AND (valid_to IS NULL OR ?1 < valid_to) ORDER BY asset.id"
+        } else {
+            "SELECT asset.id, namespace, key, name, kind, role FROM asset_state
+             JOIN asset ON asset.id = asset_state.asset
+             WHERE ?2 IS NULL AND valid_from <= ?1 AND (valid_to IS NULL OR ?1 < valid_to) ORDER BY asset.id"
+        };
+        let rows = sqlx::query(statement).bind(run.0).bind(only).fetch_all(&self.readers).await?;
         let mut namespaces = Shared::default();
         rows.iter().map(|row| asset_row(row, &mut namespaces)).collect()
     }

@@ -7,7 +7,7 @@ use std::{
 
 use sqlx::Row;
 
-use super::{AssetRow, InferredColumns, SearchRow, Store, StoreError, assets::Sheet};
+use super::{AssetRow, InferredColumns, SearchRow, Store, StoreError, assets::Sheet, runs::to_json};
 use crate::model::{AssetId, DeclaredColumn, RunNumber};
 
 /// How many assets' sheets are loaded at a time.
@@ -16,12 +16,9 @@ const SHEETS: usize = 1_000;
 impl Store {
     /// What is put into the search index: of every asset of `run`, or of those among `only`.
     pub async fn load_search_rows(&self, run: RunNumber, only: Option<&[AssetId]>) -> Result<Vec<SearchRow>, StoreError> {
-        let mut assets = self.load_assets(run).await?;
-        if let Some(only) = only {
-            let only: BTreeSet<AssetId> = only.iter().copied().collect();
-            assets.retain(|asset| only.contains(&asset.id));
-        }
-        let neighbours = self.count_neighbours(run).await?;
+        let only = only.map(to_json).transpose()?;
+        let assets = self.assets_among(run, only.as_deref()).await?;
+        let neighbours = self.count_neighbours(run, only.as_deref()).await?;
         let mut rows = Vec::with_capacity(assets.len());
         for some in assets.chunks(SHEETS) {
             let ids: Vec<AssetId> = some.iter().map(|asset| asset.id).collect();
@@ -56,15 +53,10 @@ impl Store {
         Ok(rows.into_iter().map(|(id,)| AssetId(id)).collect())
     }
 
-    /// How many other assets read each asset, and how many it reads.
-    async fn count_neighbours(&self, run: RunNumber) -> Result<HashMap<AssetId, (u32, u32)>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT DISTINCT to_asset, from_asset FROM asset_edge WHERE to_asset <> from_asset AND analysis IN (
-                 SELECT analysis FROM placement WHERE valid_from <= ?1 AND (valid_to IS NULL OR ?1 < valid_to))",
-        )
-        .bind(run.0)
-        .fetch_all(&self.readers)
-        .await?;
+    /// How many other assets read each asset, and how many it reads: of all assets, or those listed.
+    async fn count_neighbours(&self, run: RunNumber, only: Option<&str>) -> Result<HashMap<AssetId, (u32, u32)>, StoreError> {
+        let statement = if only.is_some() { SELECT_NEIGHBOURS } else { SELECT_ALL_NEIGHBOURS };
+        let rows = sqlx::query(statement).bind(run.0).bind(only).fetch_all(&self.readers).await?;
         let mut counts: HashMap<AssetId, (u32, u32)> = HashMap::new();
         for row in &rows {
             counts.entry(AssetId(row.try_get(1)?)).or_default().0 += 1;
@@ -73,6 +65,19 @@ impl Store {
         Ok(counts)
     }
 }
+
+const SELECT_ALL_NEIGHBOURS: &str = "SELECT DISTINCT to_asset, from_asset FROM asset_edge
+    WHERE ?2 IS NULL AND to_asset <> from_asset AND analysis IN (
+        SELECT analysis FROM placement WHERE valid_from <= ?1 AND (valid_to IS NULL OR ?1 < valid_to))";
+const SELECT_NEIGHBOURS: &str = "SELECT to_asset, from_asset FROM (
+        SELECT analysis, to_asset, from_asset FROM asset_edge WHERE to_asset IN (SELECT value FROM json_each(?2))
+        UNION SELECT analysis, to_asset, from_asset FROM asset_edge
+        WHERE from_asset IN (SELECT value FROM json_each(?2)))
+        AS near
+    WHERE to_asset <> from_asset AND EXISTS (
+        SELECT 1 FROM placement WHERE placement.analysis = near.analysis
+            AND valid_from <= ?1 AND (valid_to IS NULL OR ?1 < valid_to))
+    GROUP BY to_asset, from_asset";
 
 fn search_row(asset: AssetRow, sheet: Sheet, readers: u32, reads: u32) -> SearchRow {
     let places = sheet.writers.iter().map(|placement| (&placement.source, &placement.path));

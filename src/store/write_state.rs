@@ -8,7 +8,7 @@ use sqlx::{Row, SqliteConnection};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
-    AssetState, CatalogState, DocumentState, Store, StoreError,
+    AssetState, CatalogState, DocumentState, RunSource, Store, StoreError,
     analyses::{insert_rows, intern_assets},
     pack,
     runs::to_json,
@@ -34,17 +34,22 @@ impl Store {
     /// Writes `state` as the whole catalog of the unpublished `run`.
     pub async fn write_state(&self, run: RunNumber, state: &CatalogState) -> Result<Written, StoreError> {
         let mut written = Written::default();
-        let sources = self.write_sources(run, state).await?;
+        let sources = self.write_sources(run, &state.sources).await?;
         let documents = self.write_documents(run, state, &sources, &mut written).await?;
         self.write_assets(run, state, &documents, &mut written).await?;
         Ok(written)
     }
 
+    /// Records what the unpublished `run` read, where it changes nothing else.
+    pub async fn write_run_sources(&self, run: RunNumber, sources: Vec<RunSource>) -> Result<(), StoreError> {
+        self.write_sources(run, &sources).await.map(|_| ())
+    }
+
     /// Records what was read; the sources' numbers come back.
-    async fn write_sources(&self, run: RunNumber, state: &CatalogState) -> Result<Vec<i64>, StoreError> {
+    async fn write_sources(&self, run: RunNumber, sources: &[RunSource]) -> Result<Vec<i64>, StoreError> {
         let mut transaction = self.crawl.begin_with("BEGIN IMMEDIATE").await?;
-        let mut numbers = Vec::with_capacity(state.sources.len());
-        for (ordinal, source) in state.sources.iter().enumerate() {
+        let mut numbers = Vec::with_capacity(sources.len());
+        for (ordinal, source) in sources.iter().enumerate() {
             sqlx::query("INSERT INTO source (name) VALUES (?1) ON CONFLICT DO NOTHING")
                 .bind(&source.name)
                 .execute(&mut *transaction)

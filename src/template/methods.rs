@@ -15,10 +15,10 @@ pub(super) fn call_method(state: &mut State<'_, '_>, value: &Value, method: &str
             "rstrip" => Value::from(text.trim_end()),
             "startswith" => Value::from(word(0).is_some_and(|start| text.starts_with(start))),
             "endswith" => Value::from(word(0).is_some_and(|end| text.ends_with(end))),
-            "title" => state.apply_filter("title", &[value.clone()])?,
-            "capitalize" => state.apply_filter("capitalize", &[value.clone()])?,
-            "replace" => state.apply_filter("replace", &[&[value.clone()], arguments].concat())?,
-            "split" => state.apply_filter("split", &[&[value.clone()], arguments].concat())?,
+            "title" => state.apply_filter("title", std::slice::from_ref(value))?,
+            "capitalize" => state.apply_filter("capitalize", std::slice::from_ref(value))?,
+            "replace" => state.apply_filter("replace", &[std::slice::from_ref(value), arguments].concat())?,
+            "split" => state.apply_filter("split", &[std::slice::from_ref(value), arguments].concat())?,
             "join" => {
                 let items = arguments.first().cloned().ok_or_else(unknown)?;
                 state.apply_filter("join", &[items, value.clone()])?
@@ -27,8 +27,8 @@ pub(super) fn call_method(state: &mut State<'_, '_>, value: &Value, method: &str
         });
     }
     match (value.kind(), method) {
-        (ValueKind::Map, "items") => state.apply_filter("items", &[value.clone()]),
-        (ValueKind::Map, "keys") => state.apply_filter("list", &[value.clone()]),
+        (ValueKind::Map, "items") => state.apply_filter("items", std::slice::from_ref(value)),
+        (ValueKind::Map, "keys") => state.apply_filter("list", std::slice::from_ref(value)),
         (ValueKind::Map, "values") => {
             let keys = value.try_iter()?.collect::<Vec<_>>();
             keys.iter().map(|key| value.get_item(key)).collect::<Result<Vec<_>, _>>().map(Value::from)

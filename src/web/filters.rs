@@ -1,5 +1,7 @@
 //! How templates print values: counts, dates, names, links, icons.
 
+#![expect(unreachable_pub, reason = "filter_fn declares a public field in what it generates")]
+
 use askama::Values;
 
 use super::{
@@ -277,6 +279,23 @@ pub(crate) fn excerpt(excerpt: &Excerpt, _: &dyn Values) -> Printed<Markup> {
     Ok(sql_text::excerpt(excerpt))
 }
 
+/// A sentence with its code in code and its verb in bold.
+#[askama::filter_fn]
+pub(crate) fn sentence<W: Words>(text: W, _: &dyn Values) -> Printed<Markup> {
+    let text = text.words();
+    let (verb, rest) = text.find(' ').map_or((text, ""), |at| text.split_at(at));
+    let mut html = String::from("<b>");
+    push_escaped(&mut html, verb);
+    html.push_str("</b>");
+    for (at, piece) in rest.split('`').enumerate() {
+        let (open, close) = if at % 2 == 1 { ("<code>", "</code>") } else { ("", "") };
+        html.push_str(open);
+        push_escaped(&mut html, piece);
+        html.push_str(close);
+    }
+    Ok(Markup::trusted(html))
+}
+
 /// The icon of a severity.
 #[askama::filter_fn]
 pub(crate) fn severity_icon(severity: &Severity, _: &dyn Values) -> Printed<Markup> {
@@ -489,13 +508,26 @@ fn linked(asset: &AssetRef, column: Option<&str>) -> Markup {
     html.push_str("<span class=\"nm\"><i>");
     push_escaped(&mut html, path);
     html.push_str("</i><b>");
-    push_escaped(&mut html, last);
-    if let Some(column) = column {
+    let (head, tail) = split_tail(column.unwrap_or(last));
+    if column.is_some() {
+        push_escaped(&mut html, last);
         html.push('.');
-        push_escaped(&mut html, column);
     }
-    html.push_str("</b></span></a>");
+    push_escaped(&mut html, head);
+    html.push_str("</b><u>");
+    push_escaped(&mut html, tail);
+    html.push_str("</u></span></a>");
     Markup::trusted(html)
+}
+
+/// `text` before and from the part that always stays; short texts stay whole.
+fn split_tail(text: &str) -> (&str, &str) {
+    const STAYS: usize = 14;
+    const SHORT: usize = 26;
+    let length = text.chars().count();
+    let from = if length <= SHORT { 0 } else { length - STAYS };
+    let at = text.char_indices().nth(from).map_or(0, |(at, _)| at);
+    text.split_at(at)
 }
 
 fn opened(asset: &AssetRef, column: Option<&str>) -> String {

@@ -13,18 +13,6 @@ impl Markup {
     pub(super) fn trusted(html: String) -> Self {
         Markup(html)
     }
-
-    /// `text`, escaped.
-    pub(super) fn escaped(text: &str) -> Self {
-        let mut html = String::with_capacity(text.len() + 8);
-        push_escaped(&mut html, text);
-        Markup(html)
-    }
-
-    /// Whether nothing would be printed.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 impl fmt::Display for Markup {

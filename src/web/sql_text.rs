@@ -93,7 +93,6 @@ fn class(tone: SqlTone) -> &'static str {
         SqlTone::Text => "s",
         SqlTone::Number => "d",
         SqlTone::Comment => "c",
-        SqlTone::Template => "t",
     }
 }
 

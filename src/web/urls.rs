@@ -1,6 +1,6 @@
 //! Addresses of pages: names stay readable, everything else is percent-encoded.
 
-use crate::catalog::{AssetRef, ColumnRef};
+use crate::catalog::AssetRef;
 
 /// The asset's page.
 pub(super) fn asset(asset: &AssetRef) -> String {
@@ -10,11 +10,6 @@ pub(super) fn asset(asset: &AssetRef) -> String {
 /// The page of `column` of `asset`.
 pub(super) fn column(of: &AssetRef, column: &str) -> String {
     format!("{}/columns/{}", asset(of), encode(column))
-}
-
-/// The page of a column.
-pub(super) fn column_ref(it: &ColumnRef) -> String {
-    column(&it.asset, &it.column)
 }
 
 /// The page of the owner called `name`; "" is the page of what nobody owns.

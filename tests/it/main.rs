@@ -2,7 +2,15 @@
 //! clippy.toml's leave to unwrap in tests reaches their helper functions as well.
 
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
+mod catalog;
+#[cfg(test)]
 mod cli;
+#[cfg(test)]
+mod config;
+#[cfg(test)]
+mod crawl;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
@@ -10,6 +18,18 @@ mod graph;
 #[cfg(test)]
 mod licences;
 #[cfg(test)]
+mod lineage;
+#[cfg(test)]
+mod little_company;
+#[cfg(test)]
 mod parse;
 #[cfg(test)]
+mod search;
+#[cfg(test)]
+mod sources;
+#[cfg(test)]
+mod store;
+#[cfg(test)]
 mod template;
+#[cfg(test)]
+mod web;

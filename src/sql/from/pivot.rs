@@ -5,7 +5,7 @@ use crate::sql::{
     engine::Engine,
     expr::{argument_expr, arguments_of},
     names::Sym,
-    query::Recorded,
+    query::{Recorded, item_origins},
     scope::Scope,
     value::{Column, Item, Lineage, Value},
 };
@@ -61,6 +61,10 @@ impl Engine<'_> {
         let mut items = self.star(inner, span);
         items.retain(|(item, _)| !matches!(item, Item::Column(column) if used.contains(&self.names.key(column.name))));
         self.close_stars(&mut items, &used);
+        for (item, _) in &items {
+            let lineage = item_origins(item);
+            self.decide_rows(inner.record, RowEdgeKind::GroupBy, span, &lineage);
+        }
         let values = self.pivot_values(source);
         for value in &values {
             for (name, lineage, recorded) in &produced {

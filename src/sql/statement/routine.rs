@@ -1,7 +1,7 @@
 //! CREATE FUNCTION and CREATE MACRO: bodies that calls inline.
 
 use super::{Created, Outcome};
-use crate::model::{AssetKind, KnownRoutine, ScopeKind, Span};
+use crate::model::{AssetKind, KnownRoutine, RelationName, ScopeKind, Span};
 use crate::sql::{
     engine::{Engine, Routine, RoutineBody},
     names::Sym,
@@ -37,7 +37,8 @@ impl Engine<'_> {
             }
             Some(ast::CreateFunctionBody::AsBeginEnd(_)) | None => (None, false, RoutineBody::Opaque),
         };
-        self.define_routine(&create.name, parameters, text, is_table, body, out);
+        let name = self.relation_name(&create.name);
+        self.define_routine(name, parameters, text, is_table, body, out);
     }
 
     fn function_body(&mut self, body: &Expr, create: &ast::CreateFunction) -> (Option<String>, bool, RoutineBody) {
@@ -72,19 +73,19 @@ impl Engine<'_> {
             ast::MacroDefinition::Expr(expr) => (expr.to_string(), false, RoutineBody::Expression(expr.clone())),
             ast::MacroDefinition::Table(query) => (query.to_string(), true, RoutineBody::Query(query.clone())),
         };
+        let name = self.relation_name(name);
         self.define_routine(name, parameters, Some(text), is_table, body, out);
     }
 
-    fn define_routine(
+    pub(crate) fn define_routine(
         &mut self,
-        name: &ast::ObjectName,
+        name: RelationName,
         parameters: Vec<String>,
         text: Option<String>,
         is_table: bool,
         body: RoutineBody,
         out: &mut Outcome,
     ) {
-        let name = self.relation_name(name);
         let relation = self.relation(&name);
         let symbols: Vec<Sym> = parameters.iter().map(|parameter| self.names.intern(parameter)).collect();
         let items = symbols

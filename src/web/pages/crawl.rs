@@ -32,12 +32,21 @@ struct RunsPage {
 
 impl RunsPage {
     fn took(&self, run: &RunSummary) -> String {
+        if let Some((_, milliseconds)) = run.counts.iter().find(|(word, _)| word == "milliseconds") {
+            return format!("{:.1} s", *milliseconds as f64 / 1000.0);
+        }
         match run.ended.map(|ended| ended.saturating_sub(run.started).max(0)) {
             None => "not finished".to_owned(),
             Some(0) => "under 1 s".to_owned(),
             Some(seconds) if seconds < 120 => format!("{seconds} s"),
             Some(seconds) => format!("{} min", seconds / 60),
         }
+    }
+
+    /// What a run counted, in words.
+    fn figures(&self, run: &RunSummary) -> Vec<(String, u64)> {
+        let counts = run.counts.iter().filter(|(word, _)| word != "milliseconds");
+        counts.map(|(word, number)| (word.replace('_', " "), *number)).collect()
     }
 
     fn all_diagnostics(&self) -> u64 {

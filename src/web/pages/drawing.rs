@@ -9,12 +9,12 @@ use crate::{
     web::{filters, icons, markup::Markup, urls},
 };
 
-/// Width of one letter of a node's title, in CSS pixels.
-const LETTER: f32 = 7.3;
-/// Width of one letter of a column's name, in CSS pixels.
-const MONO_LETTER: f32 = 7.3;
-/// Width of a button that expands, in CSS pixels.
-const BUTTON: f32 = 34.0;
+/// Width of one letter of a title or a column's name, in CSS pixels.
+const LETTER: f32 = 7.23;
+/// Width of one letter of the caption above a node, in CSS pixels.
+const CAPTION_LETTER: f32 = 6.4;
+/// Room that a button which expands takes above a node, in CSS pixels.
+const BUTTON: f32 = 40.0;
 
 /// A drawing, ready for the template.
 pub(super) struct Drawing {
@@ -31,6 +31,7 @@ pub(super) struct DrawnNode {
     pub(super) class: &'static str,
     pub(super) owners: String,
     pub(super) caption: String,
+    pub(super) caption_x: f32,
     pub(super) title: String,
     pub(super) icon: Markup,
     pub(super) url: String,
@@ -58,6 +59,7 @@ pub(super) struct ExpandButton {
     pub(super) url: String,
     pub(super) title: String,
     pub(super) label: String,
+    pub(super) width: f32,
     pub(super) x: f32,
 }
 
@@ -81,7 +83,7 @@ pub(super) fn draw(graph: &LineageGraph, addresses: &Addresses<'_>, column: Opti
             let chosen = is_focus && column == Some(one.name.as_str());
             drawn.columns.push(DrawnColumn {
                 id: port(at, Some(index)),
-                label: filters::middle(&one.name, letters(node.width - 24.0, MONO_LETTER)),
+                label: filters::middle(&one.name, letters(node.width - 20.0, LETTER)),
                 class: class_of_column(chosen, tracing && one.on_path),
                 url: addresses.of_column(&node.asset, &one.name),
                 y: one.y,
@@ -121,30 +123,23 @@ pub(super) fn mermaid(graph: &LineageGraph) -> String {
 fn draw_node(at: usize, node: &GraphNode, addresses: &Addresses<'_>) -> DrawnNode {
     let (path, last) = node.asset.split_name();
     let mut buttons = Vec::new();
-    for (way, (drawn, all), x) in
-        [("up", node.upstream, node.x - BUTTON / 2.0), ("down", node.downstream, node.x + node.width - BUTTON / 2.0)]
-    {
-        let hidden = all.saturating_sub(drawn);
-        if hidden > 0 {
-            let where_to = if way == "up" { "upstream" } else { "downstream" };
-            buttons.push(ExpandButton {
-                way,
-                url: addresses.expanded(&node.asset, way),
-                title: format!("{drawn} of {all} {where_to} shown: show more"),
-                label: format!("+{}", if hidden > 999 { "999".to_owned() } else { hidden.to_string() }),
-                x,
-            });
-        }
+    for (way, shown) in [("up", node.upstream), ("down", node.downstream)] {
+        buttons.extend(expand_button(node, way, shown, addresses));
     }
     let kind = filters::kind_in_words(node.asset.kind);
     let schema = path.trim_end_matches('.').rsplit('.').next().unwrap_or("");
-    let caption = if schema.is_empty() { kind } else { format!("{kind} · {schema}") };
+    let has = |way: &str| buttons.iter().any(|button: &ExpandButton| button.way == way);
+    let (left, right) = (if has("up") { BUTTON + 4.0 } else { 2.0 }, if has("down") { BUTTON } else { 0.0 });
+    let whole = if schema.is_empty() { kind.clone() } else { format!("{kind} · {schema}") };
+    let room = letters(node.width - left - right, CAPTION_LETTER);
+    let caption = if whole.chars().count() <= room { whole } else { filters::middle(&kind, room) };
     DrawnNode {
         id: format!("n{at}"),
         class: "",
         owners: node.owners.join(", "),
-        caption: filters::middle(&caption, letters(node.width, 6.2)),
-        title: filters::middle(last, letters(node.width - 40.0, LETTER)),
+        caption,
+        caption_x: node.x + left,
+        title: filters::middle(last, letters(node.width - 29.0, LETTER)),
         icon: Markup::trusted(icons::shapes(icons::of_kind(node.asset.kind)).to_owned()),
         url: urls::asset(&node.asset),
         x: node.x,
@@ -160,6 +155,33 @@ fn draw_node(at: usize, node: &GraphNode, addresses: &Addresses<'_>) -> DrawnNod
         buttons,
         asset: node.asset.clone(),
     }
+}
+
+/// The button that shows more neighbours; `None` where all are drawn.
+fn expand_button(
+    node: &GraphNode,
+    way: &'static str,
+    (drawn, all): (u64, u64),
+    addresses: &Addresses<'_>,
+) -> Option<ExpandButton> {
+    let hidden = all.saturating_sub(drawn);
+    if hidden == 0 {
+        return None;
+    }
+    let number = hidden.min(999);
+    let (label, where_to) = match way {
+        "up" => (format!("‹ +{number}"), "upstream"),
+        _ => (format!("+{number} ›"), "downstream"),
+    };
+    let width = label.chars().count() as f32 * 6.6 + 10.0;
+    Some(ExpandButton {
+        way,
+        url: addresses.expanded(&node.asset, way),
+        title: format!("{drawn} of {all} {where_to} shown: show more"),
+        label,
+        x: if way == "up" { node.x } else { node.x + node.width - width },
+        width,
+    })
 }
 
 fn draw_edge(graph: &LineageGraph, edge: &GraphEdge, tracing: bool) -> DrawnEdge {

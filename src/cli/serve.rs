@@ -1,0 +1,206 @@
+//! `wellspring serve`: binds at once, crawls in the background, takes up new runs, stops gracefully.
+
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::Context;
+use clap::Args;
+use tokio::{net::TcpListener, sync::watch};
+
+use super::{
+    Outcome,
+    crawl::{crawl_sources, prepare_folder},
+    place::Place,
+};
+use crate::{
+    catalog::{Catalog, CrawlControl},
+    config::Config,
+    web,
+};
+
+/// How often the store is asked for a newly published run.
+const LOOK_EVERY: Duration = Duration::from_millis(1_000);
+/// How long requests under way may take once the server is told to stop.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// Serve the catalog: crawl in the background, show it in a browser
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Serve {
+    /// Folders, work trees, bare git directories or remote addresses [default: what wellspring.toml
+    /// says, else the existing data]
+    #[arg(value_name = "PATH|URL")]
+    paths: Vec<String>,
+    /// Branch, tag or commit to read
+    #[arg(long = "ref", value_name = "REF", requires = "paths")]
+    reference: Option<String>,
+    /// Address to listen on [default: 127.0.0.1:7171]
+    #[arg(long, value_name = "ADDRESS")]
+    addr: Option<SocketAddr>,
+    /// Address under which people reach it, for links
+    #[arg(long, value_name = "URL")]
+    base_url: Option<String>,
+    /// Serve what is there; crawl only on request
+    #[arg(long)]
+    no_crawl: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+const EXAMPLES: &str = "Examples:
+  wellspring serve ~/work/analytics
+  wellspring serve --addr 127.0.0.1:8080 https://git.example.com/data/warehouse.git
+  wellspring serve                       # the sources of ./wellspring.toml
+
+Stops on Ctrl-C or SIGTERM once the requests under way are answered.
+
+Exit codes: 0 stopped · 2 failure";
+
+impl Serve {
+    pub(super) fn run(self) -> anyhow::Result<Outcome> {
+        let mut config = self.place.config(&self.paths, self.reference.as_deref())?;
+        if let Some(addr) = self.addr {
+            config.addr = addr;
+        }
+        if self.base_url.is_some() {
+            config.base_url.clone_from(&self.base_url);
+        }
+        let folder = prepare_folder(&config)?;
+        let crawl_at_start = if self.no_crawl { AtStart::Wait } else { AtStart::Crawl };
+        serve(Served { config, folder, crawl_at_start })
+    }
+}
+
+/// What is served.
+pub(super) struct Served {
+    pub(super) config: Config,
+    pub(super) folder: PathBuf,
+    pub(super) crawl_at_start: AtStart,
+}
+
+/// Whether the server crawls when it starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AtStart {
+    /// Crawls.
+    Crawl,
+    /// Waits until somebody asks, or the schedule does.
+    Wait,
+}
+
+/// Serves until told to stop.
+pub(super) fn serve(served: Served) -> anyhow::Result<Outcome> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting up")?;
+    let ended = runtime.block_on(serve_until_stopped(served));
+    // A crawl under way is given up; the next start deletes what it left.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    ended.map(|()| Outcome::Done)
+}
+
+async fn serve_until_stopped(served: Served) -> anyhow::Result<()> {
+    let Served { mut config, folder, crawl_at_start } = served;
+    let listener = TcpListener::bind(config.addr).await.with_context(|| format!("cannot listen on {}", config.addr))?;
+    config.addr = listener.local_addr()?;
+    let catalog = Arc::new(Catalog::open(&folder).await?);
+    let control = Arc::new(CrawlControl::default());
+    let (stop, stopped) = watch::channel(false);
+    println!("Wellspring is at {}", config.public_url());
+    eprintln!("Data in {}. Ctrl-C stops.", folder.display());
+
+    let site = web::Site { catalog: catalog.clone(), crawl: control.clone() };
+    let mut server = tokio::spawn(web::serve(listener, site, when_stopped(stopped.clone())));
+    tokio::spawn(take_up_runs(catalog.clone(), stopped.clone()));
+    if crawl_at_start == AtStart::Crawl && !config.sources.is_empty() {
+        control.request();
+    }
+    tokio::spawn(crawl_when_asked(config, catalog, control, stopped));
+
+    tokio::select! {
+        ended = &mut server => return Ok(ended.context("the server broke off")??),
+        asked = asked_to_stop() => asked?,
+    }
+    eprintln!("Stopping.");
+    stop.send_replace(true);
+    match tokio::time::timeout(STOP_WITHIN, server).await {
+        Ok(ended) => Ok(ended.context("the server broke off")??),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Notices runs that another process published.
+async fn take_up_runs(catalog: Arc<Catalog>, stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        tokio::time::sleep(LOOK_EVERY).await;
+        match catalog.refresh().await {
+            // The first page counts the whole catalog: that is done before somebody waits for it.
+            Ok(true) => drop(catalog.view().home().await),
+            Ok(false) => {}
+            Err(cause) => tracing::warn!(%cause, "a new run could not be taken up"),
+        }
+    }
+}
+
+/// Crawls whenever somebody asks or the schedule does, one crawl at a time.
+async fn crawl_when_asked(config: Config, catalog: Arc<Catalog>, control: Arc<CrawlControl>, mut stopped: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = control.requested() => {}
+            () = sleep_or_wait(config.crawl.every) => {}
+            _ = stopped.changed() => return,
+        }
+        control.update(|status| {
+            status.running = true;
+            status.error = None;
+            status.started = Some(now());
+        });
+        let crawled = tokio::select! {
+            crawled = crawl_sources(&config, &catalog, Some(control.clone())) => crawled,
+            _ = stopped.changed() => return,
+        };
+        if let Err(cause) = catalog.refresh().await {
+            tracing::warn!(%cause, "the new run could not be taken up");
+        }
+        if let Err(cause) = &crawled {
+            tracing::error!(cause = format!("{cause:#}"), "the crawl failed");
+        }
+        control.update(|status| {
+            status.running = false;
+            status.ended = Some(now());
+            status.error = crawled.err().map(|cause| format!("{cause:#}"));
+        });
+    }
+}
+
+async fn sleep_or_wait(time: Option<Duration>) {
+    match time {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn when_stopped(mut stopped: watch::Receiver<bool>) {
+    // The sender lives as long as the process serves; its end means the same.
+    stopped.wait_for(|stop| *stop).await.ok();
+}
+
+/// Ctrl-C or SIGTERM.
+async fn asked_to_stop() -> anyhow::Result<()> {
+    #[cfg(unix)]
+    {
+        let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            asked = tokio::signal::ctrl_c() => asked?,
+            _ = terminated.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await?;
+    Ok(())
+}
+
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}

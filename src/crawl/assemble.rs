@@ -1,0 +1,320 @@
+//! The whole catalog as it is to stand, from what was read and analysed.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::{
+    analyze::Analysed,
+    bind::Place,
+    input::SourceInput,
+    lower::{Results, TargetResult},
+    world::{inferred_columns, shown_names},
+};
+use crate::{
+    model::{
+        AssetKey, AssetKind, AssetRole, DEFINED_TWICE, DEPENDENCY_CYCLE, DeclaredColumn, Diagnostic, DocumentRole, FactKind,
+        Span, Subject,
+    },
+    store::{AnalysisId, AssetState, CatalogState, DocumentState, DocumentText, PlacedDiagnostic, RunCounts},
+};
+
+/// What the catalog is put together from.
+pub(super) struct Parts<'a> {
+    pub(super) sources: &'a [SourceInput],
+    pub(super) analysed: &'a Analysed,
+    /// For every document, its analysis.
+    pub(super) analyses: Vec<AnalysisId>,
+    /// For documents that no longer parse, their last good lineage.
+    pub(super) stale: HashMap<usize, (AnalysisId, Arc<Results>)>,
+}
+
+/// An asset on its way.
+#[derive(Default)]
+struct Draft {
+    /// Names by rank: defined, declared, read.
+    names: [Option<String>; 3],
+    results: Vec<Arc<Results>>,
+    facts: Vec<(FactKind, u32, u32)>,
+    declared: BTreeMap<u32, Vec<DeclaredColumn>>,
+    /// In order; the first declares.
+    declared_order: Vec<u32>,
+    spelled: BTreeSet<String>,
+    /// Documents that create it.
+    creators: Vec<u32>,
+    stale: bool,
+}
+
+/// Puts the catalog together.
+pub(super) fn assemble(parts: &Parts<'_>) -> (CatalogState, RunCounts) {
+    let mut assembly = Assembly { parts, documents: Vec::new(), places: HashMap::new(), drafts: BTreeMap::new() };
+    assembly.place_documents();
+    assembly.draft_results();
+    assembly.draft_facts();
+    assembly.draft_stale();
+    assembly.note_cycles();
+    assembly.note_twice_defined();
+    let assets: Vec<AssetState> = std::mem::take(&mut assembly.drafts)
+        .into_iter()
+        .map(|(key, draft)| finish(key, draft, &parts.analysed.world.kinds))
+        .collect();
+    let state = CatalogState {
+        sources: parts.sources.iter().map(|source| source.run_source.clone()).collect(),
+        documents: assembly.documents,
+        assets,
+    };
+    let counts = count(parts, &state);
+    (state, counts)
+}
+
+struct Assembly<'a> {
+    parts: &'a Parts<'a>,
+    documents: Vec<DocumentState>,
+    /// (source, path) → index into `documents`.
+    places: HashMap<(u32, &'a str), u32>,
+    drafts: BTreeMap<AssetKey, Draft>,
+}
+
+impl<'a> Assembly<'a> {
+    /// Every file that is a document, states a fact or has a diagnostic.
+    fn place_documents(&mut self) {
+        let mut at = 0usize;
+        for (number, source) in (0u32..).zip(self.parts.sources) {
+            let mut paths: BTreeMap<&'a str, Option<usize>> = BTreeMap::new();
+            paths.extend(source.facts.iter().map(|fact| (fact.path.as_str(), None)));
+            paths.extend(source.diagnostics.iter().map(|(path, ..)| (path.as_str(), None)));
+            for (own, document) in source.documents.iter().enumerate() {
+                paths.insert(&document.path, Some(own));
+            }
+            let mut diagnostics: HashMap<&str, Vec<PlacedDiagnostic>> = HashMap::new();
+            for (path, line, what) in &source.diagnostics {
+                let placed =
+                    PlacedDiagnostic { line: *line, code: what.code.clone(), message: what.message.clone(), span: what.span };
+                diagnostics.entry(path).or_default().push(placed);
+            }
+            let first = at;
+            for (path, own) in paths {
+                self.places.insert((number, path), self.documents.len() as u32);
+                let mut state = DocumentState {
+                    source: number,
+                    path: Arc::from(path),
+                    blob: String::new(),
+                    text: None,
+                    role: "metadata",
+                    history: source.histories.get(path).cloned(),
+                    analysis: None,
+                    stale: None,
+                    diagnostics: diagnostics.remove(path).unwrap_or_default(),
+                };
+                if let Some(own) = own {
+                    let document = &source.documents[own];
+                    state.blob.clone_from(&document.blob);
+                    state.text = Some(DocumentText { digest: document.digest, text: document.text.clone() });
+                    state.role = document.role.word();
+                    state.analysis = self.parts.analyses.get(first + own).copied();
+                    state.stale = self.parts.stale.get(&(first + own)).map(|(id, _)| *id);
+                }
+                self.documents.push(state);
+            }
+            at += source.documents.len();
+        }
+    }
+
+    /// (document of the crawl, index into `documents`, role), in order.
+    fn sql_documents(&self) -> Vec<(usize, u32, DocumentRole)> {
+        let sources = (0u32..).zip(self.parts.sources);
+        let documents = sources.flat_map(|(number, source)| source.documents.iter().map(move |it| (number, it)));
+        documents
+            .enumerate()
+            .filter_map(|(at, (number, document))| Some((at, *self.places.get(&(number, &*document.path))?, document.role)))
+            .collect()
+    }
+
+    fn draft_results(&mut self) {
+        for (at, place, _) in self.sql_documents() {
+            let results = &self.parts.analysed.outcomes[at].results;
+            for (key, name) in &results.reads {
+                name_draft(self.drafts.entry(key.clone()).or_default(), 2, name);
+            }
+            for target in &results.targets {
+                let draft = self.drafts.entry(target.asset.clone()).or_default();
+                draft.names[0].get_or_insert_with(|| target.name.clone());
+                draft.add_target(target, results, place);
+            }
+            for (key, names) in &results.spelled {
+                if let Some(draft) = self.drafts.get_mut(key) {
+                    draft.spelled.extend(names.iter().cloned());
+                }
+            }
+        }
+    }
+
+    fn draft_facts(&mut self) {
+        let defined = self.defined_by_path();
+        for (number, source) in (0u32..).zip(self.parts.sources) {
+            let place = Place::of_source(source);
+            for fact in &source.facts {
+                let Some(document) = self.places.get(&(number, fact.path.as_str())).copied() else { continue };
+                let keys: Vec<(AssetKey, Option<String>)> = match &fact.about {
+                    Subject::Asset(name) => {
+                        let bound = self.parts.analysed.world.universe.bind(place, name);
+                        bound.map(|bound| (bound.key, Some(bound.name))).into_iter().collect()
+                    }
+                    Subject::Document(path) => {
+                        let keys = defined.get(&(number, path.as_str())).into_iter().flatten();
+                        keys.map(|key| (key.clone(), None)).collect()
+                    }
+                };
+                for (key, name) in keys {
+                    let draft = self.drafts.entry(key).or_default();
+                    if let Some(name) = name {
+                        draft.names[1].get_or_insert(name);
+                    }
+                    match &fact.what {
+                        FactKind::Columns { columns } => draft.declare(document, columns),
+                        other => draft.facts.push((other.clone(), document, fact.line)),
+                    }
+                }
+            }
+        }
+    }
+
+    /// The assets that each document defines.
+    fn defined_by_path(&self) -> HashMap<(u32, &'a str), Vec<AssetKey>> {
+        let parts = self.parts;
+        let sources = (0u32..).zip(parts.sources);
+        let documents = sources.flat_map(|(number, source)| source.documents.iter().map(move |it| (number, it)));
+        documents
+            .zip(&parts.analysed.outcomes)
+            .map(|((number, document), outcome)| {
+                let keys = outcome.results.targets.iter().map(|target| target.asset.clone()).collect();
+                ((number, &*document.path), keys)
+            })
+            .collect()
+    }
+
+    /// Assets that nothing but the last good lineage of a broken file speaks of.
+    fn draft_stale(&mut self) {
+        let mut stale: Vec<_> = self.parts.stale.iter().collect();
+        stale.sort_unstable_by_key(|(at, _)| **at);
+        let mut fresh: BTreeMap<AssetKey, Draft> = BTreeMap::new();
+        for (_, (_, results)) in stale {
+            for (key, name) in results.reads.iter().filter(|(key, _)| !self.drafts.contains_key(key)) {
+                let draft = fresh.entry(key.clone()).or_default();
+                name_draft(draft, 2, name);
+                draft.stale = true;
+            }
+            for target in results.targets.iter().filter(|target| !self.drafts.contains_key(&target.asset)) {
+                let draft = fresh.entry(target.asset.clone()).or_default();
+                draft.names[0].get_or_insert_with(|| target.name.clone());
+                draft.results.push(results.clone());
+                draft.stale = true;
+            }
+        }
+        self.drafts.extend(fresh);
+    }
+
+    fn note_cycles(&mut self) {
+        let places = self.sql_documents();
+        for at in &self.parts.analysed.cyclic {
+            let Some((_, place, _)) = places.get(*at as usize) else { continue };
+            let message = "the document reads what is made from what it writes";
+            self.note(*place, Diagnostic::new(&DEPENDENCY_CYCLE, message, Span::default()));
+        }
+    }
+
+    fn note_twice_defined(&mut self) {
+        let mut notes = Vec::new();
+        for (key, draft) in &self.drafts {
+            if let Some((first, others)) = draft.creators.split_first() {
+                let first = &self.documents[*first as usize].path;
+                let message = format!("`{}` is created by `{first}` already", key.key);
+                notes.extend(others.iter().map(|other| (*other, message.clone())));
+            }
+        }
+        for (place, message) in notes {
+            self.note(place, Diagnostic::new(&DEFINED_TWICE, message, Span::default()));
+        }
+    }
+
+    fn note(&mut self, place: u32, what: Diagnostic) {
+        if let Some(document) = self.documents.get_mut(place as usize) {
+            let Diagnostic { code, message, span } = what;
+            document.diagnostics.push(PlacedDiagnostic { line: 0, code, message, span });
+            document.diagnostics.sort();
+        }
+    }
+}
+
+impl Draft {
+    fn add_target(&mut self, target: &TargetResult, results: &Arc<Results>, place: u32) {
+        if !self.results.last().is_some_and(|last| Arc::ptr_eq(last, results)) {
+            self.results.push(results.clone());
+        }
+        let creates = target.kind.is_some_and(|kind| kind != AssetKind::Query);
+        if creates && self.creators.last() != Some(&place) {
+            self.creators.push(place);
+        }
+        if !target.declared.is_empty() {
+            self.declare(place, &target.declared);
+        }
+    }
+
+    fn declare(&mut self, document: u32, columns: &[DeclaredColumn]) {
+        let known = self.declared.entry(document).or_insert_with(|| {
+            self.declared_order.push(document);
+            Vec::new()
+        });
+        known.extend(columns.iter().cloned());
+    }
+}
+
+fn name_draft(draft: &mut Draft, rank: usize, name: &str) {
+    match &mut draft.names[rank] {
+        Some(known) if known.as_str() <= name => {}
+        slot => *slot = Some(name.to_owned()),
+    }
+}
+
+fn finish(key: AssetKey, draft: Draft, kinds: &HashMap<AssetKey, AssetKind>) -> AssetState {
+    let targets = || draft.results.iter().flat_map(|results| &results.targets).filter(|target| target.asset == key);
+    let made = targets().filter_map(|target| target.kind).next();
+    let kind = made.or_else(|| kinds.get(&key).copied()).unwrap_or(AssetKind::Table);
+    let role = if targets().any(|target| target.filled) || kind == AssetKind::Routine && made.is_some() {
+        AssetRole::Model
+    } else if targets().next().is_some() || !draft.facts.is_empty() || !draft.declared.is_empty() {
+        AssetRole::Source
+    } else {
+        AssetRole::External
+    };
+    let inferred = inferred_columns(&key, &draft.results);
+    let declared = draft.declared_order.iter().filter_map(|document| {
+        let columns: Arc<[DeclaredColumn]> = Arc::from(draft.declared.get(document)?.as_slice());
+        Some((*document, columns))
+    });
+    let declared: Vec<_> = declared.collect();
+    let declared_names = declared.iter().flat_map(|(_, columns)| columns.iter()).map(|column| column.name.as_str());
+    let inferred_names = inferred.iter().flat_map(|inferred| &inferred.columns).map(String::as_str);
+    let shown = shown_names(declared_names.chain(inferred_names).chain(draft.spelled.iter().map(String::as_str)));
+    let name = draft.names.into_iter().flatten().next().unwrap_or_else(|| key.key.clone());
+    AssetState { name, kind, role, stale: draft.stale, aliases: Vec::new(), facts: draft.facts, declared, inferred, shown, key }
+}
+
+fn count(parts: &Parts<'_>, state: &CatalogState) -> RunCounts {
+    let results = || parts.analysed.outcomes.iter().map(|outcome| &outcome.results);
+    let columns = |asset: &AssetState| match (asset.declared.first(), &asset.inferred) {
+        (Some((_, columns)), _) => columns.len() as u64,
+        (None, Some(inferred)) => inferred.columns.len() as u64,
+        (None, None) => 0,
+    };
+    let own: u64 = state.documents.iter().map(|document| document.diagnostics.len() as u64).sum();
+    RunCounts {
+        documents: parts.analysed.outcomes.len() as u64,
+        analysed: parts.analysed.fresh,
+        assets: state.assets.len() as u64,
+        columns: state.assets.iter().map(columns).sum(),
+        column_edges: results().map(|results| results.column_edges).sum(),
+        guessed_edges: results().map(|results| results.guessed_edges).sum(),
+        diagnostics: own + results().map(|results| results.diagnostics).sum::<u64>(),
+        ..RunCounts::default()
+    }
+}

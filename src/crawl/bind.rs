@@ -1,0 +1,149 @@
+//! Names to assets: completed by layout, source and warehouse, else by a unique suffix, else external.
+
+use std::collections::{HashMap, HashSet};
+
+use super::input::{DocumentInput, SourceInput};
+use crate::{
+    config::NameRules,
+    model::{AssetKey, Dialect, RelationName},
+};
+
+/// What a name means in one document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Bound {
+    pub(super) key: AssetKey,
+    /// The name as it is shown when nothing declares it.
+    pub(super) name: String,
+    /// Completed by a unique suffix.
+    pub(super) guessed: bool,
+    /// Something in the catalog defines or declares it.
+    pub(super) known: bool,
+}
+
+/// Where a name stands: what completes it.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) namespace: &'a str,
+    pub(super) dialect: Dialect,
+    database: Option<&'a str>,
+    schema: Option<&'a str>,
+}
+
+impl<'a> Place<'a> {
+    /// Names that files beside the SQL use.
+    pub(super) fn of_source(source: &'a SourceInput) -> Place<'a> {
+        let warehouse = &source.warehouse;
+        Place {
+            namespace: &warehouse.name,
+            dialect: warehouse.dialect,
+            database: warehouse.database.as_deref(),
+            schema: warehouse.schema.as_deref(),
+        }
+    }
+
+    /// Names in a document.
+    pub(super) fn of_document(source: &'a SourceInput, document: &'a DocumentInput) -> Place<'a> {
+        let outer = Place::of_source(source);
+        Place {
+            database: document.defaults.0.as_deref().or(outer.database),
+            schema: document.defaults.1.as_deref().or(outer.schema),
+            ..outer
+        }
+    }
+
+    /// What a change of would bind names elsewhere.
+    pub(super) fn settings(&self) -> impl serde::Serialize + use<'a> {
+        (self.namespace, self.dialect.name(), self.database, self.schema)
+    }
+}
+
+/// Every name that the catalog defines or declares.
+#[derive(Default)]
+pub(super) struct Universe {
+    rules: NameRules,
+    keys: HashMap<String, HashSet<String>>,
+    /// Namespace → last part → keys.
+    by_last: HashMap<String, HashMap<String, Vec<String>>>,
+}
+
+impl Universe {
+    pub(super) fn new(rules: NameRules) -> Universe {
+        Universe { rules, ..Universe::default() }
+    }
+
+    /// Makes a defined or declared name known; `None` where a rule leaves it out.
+    pub(super) fn define(&mut self, place: Place<'_>, name: &RelationName) -> Option<Bound> {
+        let bound = self.complete(place, name)?;
+        let AssetKey { namespace, key } = &bound.key;
+        if self.keys.entry(namespace.clone()).or_default().insert(key.clone()) {
+            let last = last_part(key).to_owned();
+            self.by_last.entry(namespace.clone()).or_default().entry(last).or_default().push(key.clone());
+        }
+        Some(Bound { known: true, ..bound })
+    }
+
+    /// What `name` means at `place`; `None` where a rule leaves it out.
+    pub(super) fn bind(&self, place: Place<'_>, name: &RelationName) -> Option<Bound> {
+        let full = self.complete(place, name)?;
+        if self.holds(&full.key) {
+            return Some(Bound { known: true, ..full });
+        }
+        let written = self.judge(place, name.clone())?;
+        let key = written.key(place.dialect);
+        if written.parts.len() > 3 || key == full.key.key && written.parts.len() == 3 {
+            return Some(full);
+        }
+        if let Some(key) = self.find_suffix(place.namespace, &key) {
+            let guessed = *key != written.key(place.dialect);
+            let key = AssetKey { namespace: place.namespace.to_owned(), key: key.to_owned() };
+            return Some(Bound { name: key.key.clone(), key, guessed, known: true });
+        }
+        Some(full)
+    }
+
+    /// Keys of `namespace` that start with `prefix`, sorted: what a wildcard covers.
+    pub(super) fn covered(&self, namespace: &str, prefix: &str) -> Vec<String> {
+        let keys = self.keys.get(namespace).into_iter().flatten();
+        let mut covered: Vec<String> = keys.filter(|key| key.starts_with(prefix) && !key.ends_with('*')).cloned().collect();
+        covered.sort_unstable();
+        covered
+    }
+
+    fn holds(&self, key: &AssetKey) -> bool {
+        self.keys.get(&key.namespace).is_some_and(|keys| keys.contains(&key.key))
+    }
+
+    /// The one key that is `key` or ends with it after a dot.
+    fn find_suffix(&self, namespace: &str, key: &str) -> Option<&str> {
+        let candidates = self.by_last.get(namespace)?.get(last_part(key))?;
+        if let Some(exact) = candidates.iter().find(|candidate| *candidate == key) {
+            return Some(exact);
+        }
+        let ends = |candidate: &&String| candidate.strip_suffix(key).is_some_and(|outer| outer.ends_with('.'));
+        let mut matches = candidates.iter().filter(ends);
+        let first = matches.next()?;
+        matches.next().is_none().then_some(first.as_str())
+    }
+
+    fn complete(&self, place: Place<'_>, name: &RelationName) -> Option<Bound> {
+        let full = self.judge(place, name.completed(place.database, place.schema))?;
+        let key = AssetKey { namespace: place.namespace.to_owned(), key: full.key(place.dialect) };
+        Some(Bound { key, name: full.to_string(), guessed: false, known: false })
+    }
+
+    fn judge(&self, place: Place<'_>, name: RelationName) -> Option<RelationName> {
+        if self.rules.is_empty() {
+            return Some(name);
+        }
+        let judgement = self.rules.judge(place.namespace, &name.to_string());
+        match judgement.replacement {
+            _ if judgement.ignored => None,
+            Some(replacement) => Some(RelationName::from_dotted(&replacement)),
+            None => Some(name),
+        }
+    }
+}
+
+fn last_part(key: &str) -> &str {
+    key.rsplit('.').next().unwrap_or(key)
+}

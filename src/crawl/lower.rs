@@ -1,0 +1,303 @@
+//! From the lineage of a text, in names, to what is stored, in assets and columns.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    bind::Bound,
+    input::{DocumentInput, SourceInput},
+    world::{Recorder, kind_of_role},
+};
+use crate::model::{
+    Analysis, AssetKey, AssetKind, DeclaredColumn, Diagnostic, Dialect, DocumentRole, LineIndex, NAME_BY_SUFFIX, RelationId,
+    SYNTAX_ERROR, Span, TABLE_LEVEL_ONLY, TEMPLATE_ERROR, TargetLineage, UNKNOWN_RELATION,
+};
+use crate::store::{NewAnalysis, NewColumnEdge, NewRowEdge, PlacedDiagnostic};
+
+/// What an analysis does to assets, as it is remembered.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Results {
+    pub(super) targets: Vec<TargetResult>,
+    /// Assets read or checked, with their names as completed.
+    pub(super) reads: Vec<(AssetKey, String)>,
+    /// Spellings of columns read whose name is not their key, where nothing declares them.
+    pub(super) spelled: Vec<(AssetKey, Vec<String>)>,
+    /// A statement could not be parsed, and no column is followed.
+    pub(super) broken: bool,
+    pub(super) column_edges: u64,
+    pub(super) guessed_edges: u64,
+    pub(super) diagnostics: u64,
+}
+
+/// What becomes of one asset.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct TargetResult {
+    pub(super) asset: AssetKey,
+    pub(super) name: String,
+    /// What it is made to be; `None` where it is only written into.
+    pub(super) kind: Option<AssetKind>,
+    pub(super) outputs: Vec<String>,
+    pub(super) complete: bool,
+    pub(super) declared: Vec<DeclaredColumn>,
+    /// Rows come from SQL, not only a declaration.
+    pub(super) filled: bool,
+}
+
+/// The key of a column.
+pub(super) fn column_key(dialect: Dialect, name: &str) -> String {
+    match dialect {
+        Dialect::ClickHouse => name.to_owned(),
+        _ => name.to_lowercase(),
+    }
+}
+
+/// Lowers the lineage of one document.
+pub(super) struct Lowering<'a> {
+    pub(super) source: &'a SourceInput,
+    pub(super) document: &'a DocumentInput,
+    pub(super) recorder: &'a Recorder<'a>,
+    pub(super) lines: LineIndex,
+    assets: Vec<AssetKey>,
+    numbers: HashMap<AssetKey, u32>,
+}
+
+impl<'a> Lowering<'a> {
+    pub(super) fn new(source: &'a SourceInput, document: &'a DocumentInput, recorder: &'a Recorder<'a>, text: &str) -> Self {
+        let lines = LineIndex::new(text);
+        Lowering { source, document, recorder, lines, assets: Vec::new(), numbers: HashMap::new() }
+    }
+
+    /// What is stored of `detail`; script, names, answers and look-ups are left to the caller.
+    pub(super) fn lower(mut self, detail: Analysis) -> (NewAnalysis, Results) {
+        let bounds: Vec<Option<Bound>> = detail.relations.iter().map(|name| self.recorder.bind(name)).collect();
+        let bound: Vec<Option<u32>> = bounds.iter().map(|bound| bound.as_ref().map(|it| self.number(&it.key))).collect();
+        let mut new = NewAnalysis {
+            script: String::new(),
+            names: String::new(),
+            answers: 0,
+            lookups: String::new(),
+            results: String::new(),
+            assets: Vec::new(),
+            bound,
+            targets: Vec::with_capacity(detail.targets.len()),
+            writes: Vec::new(),
+            checks: Vec::new(),
+            columns: Vec::new(),
+            rows: Vec::new(),
+            asset_edges: Vec::new(),
+            routine_edges: Vec::new(),
+            diagnostics: Vec::new(),
+            detail,
+        };
+        let mut results = Results::default();
+        for at in 0..new.detail.targets.len() {
+            self.lower_target(at, &bounds, &mut new, &mut results);
+        }
+        self.read_relations(&bounds, &new.detail, &mut results);
+        if self.document.role == DocumentRole::Check {
+            new.checks = results.reads.iter().filter_map(|(key, _)| self.numbers.get(key).copied()).collect();
+        }
+        self.place_diagnostics(&bounds, &mut new, &mut results);
+        sort_edges(&mut new);
+        results.column_edges = new.columns.len() as u64;
+        results.guessed_edges = new.columns.iter().filter(|edge| edge.guessed).count() as u64;
+        new.assets = self.assets;
+        (new, results)
+    }
+
+    fn number(&mut self, key: &AssetKey) -> u32 {
+        if let Some(number) = self.numbers.get(key) {
+            return *number;
+        }
+        let number = self.assets.len() as u32;
+        self.assets.push(key.clone());
+        self.numbers.insert(key.clone(), number);
+        number
+    }
+
+    fn line(&self, span: Span) -> u32 {
+        self.lines.line(span.start)
+    }
+
+    /// What a target is: as written, as the layout says, or a query called by its path.
+    fn name_target(&self, target: &TargetLineage, bounds: &[Option<Bound>], alone: bool) -> Option<(AssetKey, String)> {
+        if let Some(relation) = target.relation {
+            let bound = bounds.get(relation as usize)?.as_ref()?;
+            return Some((bound.key.clone(), bound.name.clone()));
+        }
+        if let Some(name) = &self.document.target {
+            let bound = self.recorder.bind(name)?;
+            return Some((bound.key, bound.name));
+        }
+        let role = self.document.role;
+        let is_query =
+            matches!(role, DocumentRole::Sql | DocumentRole::Query | DocumentRole::View) || role == DocumentRole::Script && alone;
+        (is_query && !target.sources.is_empty()).then(|| {
+            let path = self.document.path.to_string();
+            (AssetKey { namespace: format!("query://{}", self.source.config.name), key: path.clone() }, path)
+        })
+    }
+
+    fn lower_target(&mut self, at: usize, bounds: &[Option<Bound>], new: &mut NewAnalysis, results: &mut Results) {
+        let detail = std::mem::take(&mut new.detail);
+        let target = &detail.targets[at];
+        let named = match self.document.role {
+            DocumentRole::Check => None,
+            _ => self.name_target(target, bounds, detail.targets.len() == 1),
+        };
+        let Some((key, name)) = named else {
+            new.targets.push(None);
+            new.detail = detail;
+            return;
+        };
+        let to = self.number(&key);
+        new.targets.push(Some(to));
+        if !new.writes.contains(&to) {
+            new.writes.push(to);
+        }
+        self.lower_edges(to, target, bounds, new);
+        for (relation, line) in self.source_lines(target, &detail) {
+            if let Some(from) = new.bound.get(relation as usize).copied().flatten() {
+                new.asset_edges.push((to, from, line));
+            }
+        }
+        for call in &target.calls {
+            if let Some(routine) = self.recorder.bind_routine(call) {
+                let routine_at = self.number(&routine.key);
+                new.routine_edges.push((to, routine_at));
+                results.reads.push((routine.key, routine.name));
+            }
+        }
+        let is_query = key.namespace.starts_with("query://");
+        let by_layout = (target.relation.is_none() && !is_query).then(|| kind_of_role(self.document.role));
+        results.targets.push(TargetResult {
+            asset: key,
+            name,
+            kind: if is_query {
+                Some(AssetKind::Query)
+            } else {
+                target.kind.or(by_layout.filter(|kind| *kind == AssetKind::View))
+            },
+            outputs: target.outputs.iter().map(|output| output.name.clone()).collect(),
+            complete: target.outputs_complete,
+            declared: target.declared.clone(),
+            filled: !target.outputs.is_empty() || !target.sources.is_empty() || !target.columns.is_empty(),
+        });
+        new.detail = detail;
+    }
+
+    fn lower_edges(&self, to: u32, target: &TargetLineage, bounds: &[Option<Bound>], new: &mut NewAnalysis) {
+        let dialect = self.document.dialect;
+        let from_of = |from: Option<RelationId>| {
+            let at = from? as usize;
+            bounds.get(at)?.as_ref()?;
+            new.bound.get(at).copied().flatten()
+        };
+        let columns = target.columns.iter().filter_map(|edge| {
+            Some(NewColumnEdge {
+                to: (to, column_key(dialect, &edge.to_column).into()),
+                from: (from_of(edge.from)?, column_key(dialect, &edge.from_column).into()),
+                kind: edge.kind,
+                guessed: edge.guessed,
+                line: self.line(edge.span),
+            })
+        });
+        let columns: Vec<_> = columns.collect();
+        let rows = target.rows.iter().filter_map(|edge| {
+            let from = (from_of(edge.from)?, column_key(dialect, &edge.from_column).into());
+            Some(NewRowEdge { to, from, kind: edge.kind, line: self.line(edge.span) })
+        });
+        let rows: Vec<_> = rows.collect();
+        new.columns.extend(columns);
+        new.rows.extend(rows);
+    }
+
+    /// Every relation that a target is read from, with the line of the first statement that does.
+    fn source_lines(&self, target: &TargetLineage, detail: &Analysis) -> Vec<(RelationId, u32)> {
+        let statements: Vec<_> = target.statements.iter().filter_map(|at| detail.statements.get(*at as usize)).collect();
+        let first = statements.first().map_or(1, |statement| self.line(statement.span));
+        let line_of = |relation: &RelationId| {
+            let reading = statements.iter().find(|statement| statement.sources.contains(relation));
+            reading.map_or(first, |statement| self.line(statement.span))
+        };
+        target.sources.iter().map(|relation| (*relation, line_of(relation))).collect()
+    }
+
+    /// Remembers which assets are read, and how their columns are spelled.
+    fn read_relations(&self, bounds: &[Option<Bound>], detail: &Analysis, results: &mut Results) {
+        let mut read: BTreeSet<RelationId> = BTreeSet::new();
+        read.extend(detail.targets.iter().flat_map(|target| &target.sources));
+        if self.document.role == DocumentRole::Check {
+            read.extend(detail.statements.iter().flat_map(|statement| &statement.sources));
+        }
+        let mut spelled: BTreeMap<RelationId, BTreeSet<String>> = BTreeMap::new();
+        for target in &detail.targets {
+            let columns = target.columns.iter().map(|edge| (edge.from, &edge.from_column));
+            let rows = target.rows.iter().map(|edge| (edge.from, &edge.from_column));
+            for (from, name) in columns.chain(rows) {
+                if let Some(from) = from
+                    && *name != column_key(self.document.dialect, name)
+                {
+                    spelled.entry(from).or_default().insert(name.clone());
+                }
+            }
+        }
+        let bound = |at: RelationId| bounds.get(at as usize).and_then(Option::as_ref);
+        results.reads.extend(read.iter().filter_map(|at| bound(*at).map(|it| (it.key.clone(), it.name.clone()))));
+        results.reads.sort();
+        results.reads.dedup();
+        let spelled = spelled.into_iter().filter_map(|(at, names)| Some((bound(at)?.key.clone(), names)));
+        results.spelled = spelled.map(|(key, names)| (key, names.into_iter().collect())).collect();
+    }
+
+    fn place_diagnostics(&self, bounds: &[Option<Bound>], new: &mut NewAnalysis, results: &mut Results) {
+        let read: BTreeSet<&AssetKey> = results.reads.iter().map(|(key, _)| key).collect();
+        let mut found = new.detail.diagnostics.clone();
+        for (bound, name) in bounds.iter().zip(&new.detail.relations) {
+            let Some(bound) = bound.as_ref().filter(|bound| read.contains(&bound.key)) else { continue };
+            if bound.guessed {
+                let message = format!("`{name}` was taken for `{}`", bound.name);
+                found.push(Diagnostic::new(&NAME_BY_SUFFIX, message, Span::default()));
+            } else if !bound.known {
+                let message = format!("nothing defines or declares `{}`", bound.name);
+                found.push(Diagnostic::new(&UNKNOWN_RELATION, message, Span::default()));
+            }
+        }
+        let failures = [SYNTAX_ERROR.code, TEMPLATE_ERROR.code, TABLE_LEVEL_ONLY.code];
+        let failed = found.iter().any(|diagnostic| failures.contains(&diagnostic.code.as_str()));
+        results.broken = failed && new.detail.targets.iter().all(|target| target.columns.is_empty());
+        new.diagnostics = found
+            .into_iter()
+            .map(|diagnostic| PlacedDiagnostic {
+                line: if diagnostic.span.is_empty() && diagnostic.span.start == 0 { 0 } else { self.line(diagnostic.span) },
+                code: diagnostic.code,
+                message: diagnostic.message,
+                span: diagnostic.span,
+            })
+            .collect();
+        new.diagnostics.sort();
+        new.diagnostics.dedup();
+        results.diagnostics = new.diagnostics.len() as u64;
+    }
+}
+
+/// Sorts edges and keeps of each its first line, guessed only where every one of them is.
+fn sort_edges(new: &mut NewAnalysis) {
+    new.columns.sort_unstable_by(|one, other| {
+        (&one.to, &one.from, one.kind, one.guessed, one.line).cmp(&(
+            &other.to,
+            &other.from,
+            other.kind,
+            other.guessed,
+            other.line,
+        ))
+    });
+    new.columns.dedup_by(|later, first| (&later.to, &later.from, later.kind) == (&first.to, &first.from, first.kind));
+    new.rows.sort_unstable();
+    new.rows.dedup_by(|later, first| (later.to, &later.from, later.kind) == (first.to, &first.from, first.kind));
+    new.asset_edges.sort_unstable();
+    new.asset_edges.dedup_by(|later, first| (later.0, later.1) == (first.0, first.1));
+    new.routine_edges.sort_unstable();
+    new.routine_edges.dedup();
+}

@@ -1,0 +1,153 @@
+//! Reading sources: the newest state of each, or former ones.
+
+use std::collections::HashMap;
+
+use super::{
+    CrawlError, CrawlEvent, CrawlPhase, CrawlProgress,
+    input::{ENGINE, ReadSource},
+    progress::{Relay, run_blocking},
+};
+use crate::{
+    config::{Config, SourceConfig},
+    model::Reading,
+    sources::{self, At, SourceError},
+    store::{RunSource, Store},
+};
+
+/// Sources that could not be read: (name, why).
+type Failed = Vec<(String, String)>;
+
+/// Days of the former states that a first crawl reads, oldest first.
+pub(super) fn past_days(config: &Config) -> Vec<u32> {
+    let mut days = config.crawl.history_days.clone();
+    days.sort_unstable_by(|one, other| other.cmp(one));
+    days.dedup();
+    days
+}
+
+/// The states of all sources that have one of `days` ago; none where no source has one.
+pub(super) async fn read_past(
+    config: &Config,
+    store: &Store,
+    days: u32,
+    progress: &dyn CrawlProgress,
+) -> Result<Vec<ReadSource>, CrawlError> {
+    let mut readings = Vec::new();
+    for (at, source) in config.sources.iter().enumerate() {
+        progress.report(CrawlEvent::Source { name: &source.name, at: at + 1, of: config.sources.len() });
+        match read_one(config, store, source, At::DaysBefore(days), progress).await? {
+            Ok(reading) if reading.commit.is_some() => readings.push(with_setting(config, source, reading)),
+            Ok(_) => {}
+            Err(error) => tracing::info!(source = source.name, days, %error, "no former state"),
+        }
+    }
+    Ok(readings)
+}
+
+/// The newest state of every source. Of one that cannot be read, what is remembered stands in.
+pub(super) async fn read_tips(
+    config: &Config,
+    store: &Store,
+    progress: &dyn CrawlProgress,
+) -> Result<(Vec<ReadSource>, Failed), CrawlError> {
+    let (mut readings, mut failed) = (Vec::new(), Failed::new());
+    progress.report(CrawlEvent::Phase(CrawlPhase::Reading));
+    for (at, source) in config.sources.iter().enumerate() {
+        progress.report(CrawlEvent::Source { name: &source.name, at: at + 1, of: config.sources.len() });
+        match read_one(config, store, source, At::Tip, progress).await? {
+            Ok(reading) => readings.push(with_setting(config, source, reading)),
+            Err(error) => {
+                tracing::warn!(source = source.name, %error, "a source could not be read");
+                failed.push((source.name.clone(), error.to_string()));
+                if let Some(reading) = remembered(store, source).await? {
+                    let mut read = with_setting(config, source, reading);
+                    read.failure = Some(error.to_string());
+                    readings.push(read);
+                }
+            }
+        }
+    }
+    if readings.is_empty() && !failed.is_empty() {
+        let reasons: Vec<String> = failed.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+        return Err(CrawlError::NothingRead(reasons.join("; ")));
+    }
+    Ok((readings, failed))
+}
+
+/// Readings of the sources of `config`, in order, made elsewhere.
+pub(super) fn with_settings(config: &Config, readings: Vec<Reading>) -> Vec<ReadSource> {
+    config.sources.iter().zip(readings).map(|(source, reading)| with_setting(config, source, reading)).collect()
+}
+
+fn with_setting(config: &Config, source: &SourceConfig, reading: Reading) -> ReadSource {
+    let warehouse = config.warehouse_of(source, reading.dialect);
+    ReadSource::new(source.clone(), warehouse, reading, settings(config, source))
+}
+
+/// A hash of everything beside a file that decides what is read from it.
+fn settings(config: &Config, source: &SourceConfig) -> String {
+    let what = (ENGINE, source, config.limits, &config.names, &config.warehouses);
+    let json = serde_json::to_vec(&what).unwrap_or_else(|error| error.to_string().into_bytes());
+    format!("{:016x}", xxhash_rust::xxh3::xxh3_64(&json))
+}
+
+async fn read_one(
+    config: &Config,
+    store: &Store,
+    source: &SourceConfig,
+    at: At,
+    progress: &dyn CrawlProgress,
+) -> Result<Result<Reading, SourceError>, CrawlError> {
+    let settings = settings(config, source);
+    let keys = store.remembered_keys(&source.name).await?;
+    let history_since = match (&at, keys.is_empty()) {
+        (At::Tip, false) => last_source(store, &source.name).await?.and_then(|last| last.commit),
+        _ => None,
+    };
+    let (config, source, data) = (config.clone(), source.clone(), store.folder().to_owned());
+    run_blocking(progress, move |relay| {
+        let known = |path: &str, key: &str| is_known(&keys, &settings, path, key);
+        let request = sources::Request { config: &config, source: &source, at, data: &data, known: &known, history_since };
+        Ok(sources::read(&request, &ReadProgress(relay)))
+    })
+    .await
+}
+
+fn is_known(keys: &HashMap<String, String>, settings: &str, path: &str, key: &str) -> bool {
+    keys.get(path).and_then(|known| known.strip_prefix(settings)).and_then(|known| known.strip_prefix(':')) == Some(key)
+}
+
+async fn last_source(store: &Store, source: &str) -> Result<Option<RunSource>, CrawlError> {
+    let Some(run) = store.latest_run().await? else { return Ok(None) };
+    let sources = store.run_sources(run).await?;
+    Ok(sources.into_iter().find(|entry| entry.name == source))
+}
+
+/// A reading in which every remembered file is unchanged; `None` where nothing is remembered.
+async fn remembered(store: &Store, source: &SourceConfig) -> Result<Option<Reading>, CrawlError> {
+    let keys = store.remembered_keys(&source.name).await?;
+    if keys.is_empty() {
+        return Ok(None);
+    }
+    let bare = |key: &str| key.split_once(':').map_or(key, |(_, key)| key).to_owned();
+    let last = last_source(store, &source.name).await?;
+    let commit = last.as_ref().and_then(|last| last.commit.clone());
+    let time = last.as_ref().and_then(|last| last.commit_time).unwrap_or_default();
+    Ok(Some(Reading {
+        unchanged: keys.keys().cloned().collect(),
+        files: keys.iter().map(|(path, key)| (path.clone(), bare(key))).collect(),
+        history_since: Some(commit.clone().unwrap_or_default()),
+        commit: commit.map(|id| crate::model::Commit { id, time }),
+        permalink: last.and_then(|last| last.permalink),
+        dialect: source.dialect.unwrap_or_default(),
+        ..Reading::default()
+    }))
+}
+
+struct ReadProgress<'a>(&'a Relay);
+
+impl sources::Progress for ReadProgress<'_> {
+    fn report(&self, _: sources::Step, done: u64, total: u64) {
+        self.0.report(CrawlEvent::Read { done, of: total });
+    }
+}

@@ -1,0 +1,389 @@
+//! One run, from readings to publication.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Instant,
+};
+
+use tokio::sync::mpsc;
+
+use super::{
+    CrawlError, CrawlEvent, CrawlPhase, CrawlProgress, CrawlReport,
+    analyze::{Analysed, Analyzer, Kept, Placed, from_json},
+    assemble::{Parts, assemble},
+    bind::Place,
+    input::{ReadSource, SourceInput, script_key, template_settings},
+    lower::Results,
+    order::{Levels, order},
+    progress::{Relay, run_blocking},
+    scripts::{KnownScript, Names, Reader, parse_all},
+    world::{World, kind_of_role},
+};
+use crate::{
+    catalog,
+    config::{Config, NameRules},
+    model::{DocumentRole, FactKind, RunNumber, Subject},
+    search::SearchIndex,
+    store::{AnalysisId, CatalogState, CrawlLock, NewAnalysis, RecalledAnalysis, RecalledScript, RunCounts, Store},
+};
+
+/// How many analyses wait to be written at most.
+const WAITING: usize = 64;
+/// How many analyses are written together.
+const TOGETHER: usize = 200;
+
+/// Writes readings as a run and publishes it.
+pub(super) async fn publish(
+    config: &Config,
+    store: &Store,
+    lock: &CrawlLock,
+    progress: &dyn CrawlProgress,
+    readings: Vec<ReadSource>,
+) -> Result<CrawlReport, CrawlError> {
+    let started = Instant::now();
+    let previous = store.latest_run().await?;
+    let run = store.begin_run(lock).await?;
+    let written = match unchanged(store, previous, &readings).await? {
+        Some(counts) => repeat(store, run, &readings, counts).await.map(|counts| (counts, true)),
+        None => write(config, store, progress, run, readings).await.map(|counts| (counts, false)),
+    };
+    let indexed = match written {
+        Ok(done) => {
+            progress.report(CrawlEvent::Phase(CrawlPhase::Indexing));
+            write_index(store, previous, run).await.map(|()| done)
+        }
+        Err(error) => Err(error),
+    };
+    match indexed {
+        Ok((mut counts, unchanged)) => {
+            counts.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            store.publish_run(run, &counts).await?;
+            progress.report(CrawlEvent::Published(run));
+            Ok(CrawlReport { run, published: vec![run], unchanged, counts, failed: Vec::new() })
+        }
+        Err(error) => {
+            store.fail_run(run, &error.to_string()).await?;
+            Err(error)
+        }
+    }
+}
+
+/// What the last run counted, where these readings say nothing that it did not.
+async fn unchanged(store: &Store, previous: Option<RunNumber>, readings: &[ReadSource]) -> Result<Option<RunCounts>, CrawlError> {
+    let Some(previous) = previous else { return Ok(None) };
+    let last = store.run_sources(previous).await?;
+    let same = last.len() == readings.len() && readings.iter().zip(&last).all(|(read, last)| !read.differs_from(last));
+    if !same {
+        return Ok(None);
+    }
+    let runs = store.runs(16).await?;
+    Ok(runs.into_iter().find(|row| row.number == previous).map(|row| row.counts))
+}
+
+/// A run in which nothing changed.
+async fn repeat(store: &Store, run: RunNumber, readings: &[ReadSource], counts: RunCounts) -> Result<RunCounts, CrawlError> {
+    let sources = readings.iter().map(|read| read.run_source("unchanged")).collect();
+    store.write_run_sources(run, sources).await?;
+    Ok(RunCounts { changed_documents: 0, analysed: 0, ..counts })
+}
+
+/// The index is committed for the run before the run is visible.
+async fn write_index(store: &Store, previous: Option<RunNumber>, run: RunNumber) -> Result<(), CrawlError> {
+    let failed = |error: &dyn std::fmt::Display| CrawlError::Index(error.to_string());
+    let folder = catalog::index_folder(store.folder());
+    let open = move || {
+        let index = SearchIndex::open(&folder)?;
+        let at = index.view()?.run();
+        Ok::<_, crate::search::SearchError>((index, at))
+    };
+    let opened = tokio::task::spawn_blocking(open).await.map_err(|error| failed(&error))?;
+    let (index, at) = opened.map_err(|error| failed(&error))?;
+    match previous.filter(|previous| at == Some(*previous)) {
+        Some(previous) => catalog::update_index(store, &index, previous, run).await,
+        None => catalog::rebuild_index(store, &index, run).await,
+    }
+    .map_err(|error| failed(&error))
+}
+
+/// Writes everything that `readings` say under the unpublished `run`.
+async fn write(
+    config: &Config,
+    store: &Store,
+    progress: &dyn CrawlProgress,
+    run: RunNumber,
+    readings: Vec<ReadSource>,
+) -> Result<RunCounts, CrawlError> {
+    let sources = complete(store, progress, readings).await?;
+    let rules = config.name_rules()?;
+    let readers: Vec<Reader> =
+        sources.iter().map(|source| Reader { limits: config.limits, variables: source.config.variables.clone() }).collect();
+    let keys: Vec<Vec<String>> = sources
+        .iter()
+        .map(|source| {
+            let settings = template_settings(&source.config);
+            source.documents.iter().map(|document| script_key(document, settings)).collect()
+        })
+        .collect();
+    let mut recalled = store.recall_scripts(&keys.concat()).await?;
+    let remembered = remembered_names(&mut recalled)?;
+    let recalled: HashMap<String, Vec<RecalledAnalysis>> =
+        recalled.into_iter().map(|(key, script)| (key, script.analyses)).collect();
+
+    let (sender, receiver) = mpsc::channel(WAITING);
+    let writing = tokio::spawn(write_analyses(store.clone(), receiver));
+    let fetching = Fetching { store: store.clone(), runtime: tokio::runtime::Handle::current() };
+    let work = Work { sources, readers, keys, remembered, recalled, rules, fetching, sender };
+    let done = run_blocking(progress, move |relay| work.run(relay)).await;
+    let numbers = writing.await.map_err(|error| CrawlError::Incomplete(error.to_string()))?;
+    // Why writing failed says more than that the work could not go on.
+    let numbers = numbers?;
+    let (sources, analysed, statements) = done?;
+
+    progress.report(CrawlEvent::Phase(CrawlPhase::Writing));
+    let (state, mut counts) = put_together(store, progress, sources, analysed, numbers).await?;
+    (counts.statements, counts.unparsed) = statements;
+    counts.changed_documents = store.write_state(run, &state).await?.sql_documents;
+    tokio::task::spawn_blocking(move || drop(state));
+    Ok(counts)
+}
+
+/// Completes readings with what is remembered, and remembers what is new.
+async fn complete(
+    store: &Store,
+    progress: &dyn CrawlProgress,
+    readings: Vec<ReadSource>,
+) -> Result<Vec<SourceInput>, CrawlError> {
+    let mut sources = Vec::with_capacity(readings.len());
+    for read in readings {
+        let name = read.config.name.clone();
+        let remembered = match read.reading.unchanged.is_empty() {
+            true => Vec::new(),
+            false => store.remembered_files(&name).await?,
+        };
+        let past = match read.reading.history_since {
+            Some(_) => store.file_histories(&name).await?,
+            None => HashMap::new(),
+        };
+        let known = store.remembered_keys(&name).await?;
+        let (source, fresh) = run_blocking(progress, move |_| Ok(read.complete(remembered, past)?)).await?;
+        let mut gone: Vec<String> = known.into_keys().filter(|path| !source.files.contains_key(path)).collect();
+        gone.sort_unstable();
+        store.remember_files(&name, &fresh, &gone).await?;
+        sources.push(source);
+    }
+    Ok(sources)
+}
+
+fn remembered_names(recalled: &mut HashMap<String, RecalledScript>) -> Result<HashMap<String, Names>, CrawlError> {
+    recalled.iter_mut().map(|(key, script)| Ok((key.clone(), from_json(&std::mem::take(&mut script.names))?))).collect()
+}
+
+/// Fetches texts from threads that are not async.
+struct Fetching {
+    store: Store,
+    runtime: tokio::runtime::Handle,
+}
+
+impl Fetching {
+    fn fetch(&self, digest: u128) -> Result<String, CrawlError> {
+        let mut texts = self.runtime.block_on(self.store.texts(&[digest]))?;
+        texts.remove(&digest).ok_or_else(|| CrawlError::Incomplete("a text that should be stored is not".into()))
+    }
+}
+
+/// Everything that is done off the async workers.
+struct Work {
+    sources: Vec<SourceInput>,
+    readers: Vec<Reader>,
+    keys: Vec<Vec<String>>,
+    remembered: HashMap<String, Names>,
+    recalled: HashMap<String, Vec<RecalledAnalysis>>,
+    rules: NameRules,
+    fetching: Fetching,
+    sender: mpsc::Sender<(usize, NewAnalysis)>,
+}
+
+impl Work {
+    /// Parses and analyses; statements and how many of them could not be parsed come back beside.
+    fn run(self, relay: &Relay) -> Result<(Vec<SourceInput>, Analysed, (u64, u64)), CrawlError> {
+        let Work { sources, readers, keys, remembered, recalled, rules, fetching, sender } = self;
+        relay.report(CrawlEvent::Phase(CrawlPhase::Parsing));
+        let mut documents = Vec::new();
+        for ((source, reader), keys) in sources.iter().zip(&readers).zip(&keys) {
+            let own = source.documents.iter().zip(keys);
+            documents.extend(own.map(|(document, key)| Placed { source, document, reader, key }));
+        }
+        let texts: Vec<_> = documents.iter().map(|it| (it.document, it.reader, it.key)).collect();
+        let scripts = parse_all(&texts, remembered, relay);
+        let statements = scripts.iter().fold((0, 0), |sum, script| {
+            let (all, unparsed) = script.names.statements;
+            (sum.0 + u64::from(all), sum.1 + u64::from(unparsed))
+        });
+        let mut world = World::new(rules);
+        learn_names(&mut world, &sources, &documents, &scripts);
+        let levels = plan(&world, &documents, &scripts);
+        relay.report(CrawlEvent::Phase(CrawlPhase::Analysing));
+        let fetch = |digest| fetching.fetch(digest);
+        let send = |number, analysis| {
+            let sent = sender.blocking_send((number, analysis));
+            sent.map_err(|_| CrawlError::Incomplete("analyses could not be written".into()))
+        };
+        let analyzer = Analyzer { documents, scripts, recalled, world, fetch: &fetch, send: &send, progress: relay };
+        let analysed = analyzer.run(&levels)?;
+        Ok((sources, analysed, statements))
+    }
+}
+
+/// Makes every defined and declared name known.
+fn learn_names(world: &mut World, sources: &[SourceInput], documents: &[Placed<'_>], scripts: &[KnownScript]) {
+    for (at, (placed, script)) in (0u32..).zip(documents.iter().zip(scripts)) {
+        if placed.document.role == DocumentRole::Check {
+            continue;
+        }
+        let place = placed.place();
+        let mut written: Vec<_> = script.names.writes.iter().filter_map(|name| world.universe.define(place, name)).collect();
+        if let Some(target) = &placed.document.target
+            && let Some(bound) = world.universe.define(place, target)
+        {
+            let kind = kind_of_role(placed.document.role);
+            world.kinds.entry(bound.key.clone()).or_insert(kind);
+            written.push(bound);
+        }
+        for (name, routine) in &script.names.routines {
+            if let Some(bound) = world.universe.define(place, name) {
+                world.define_routine(bound.key.clone(), routine);
+                written.push(bound);
+            }
+        }
+        for bound in written {
+            let writers = world.writers.entry(bound.key).or_default();
+            if writers.last() != Some(&at) {
+                writers.push(at);
+            }
+        }
+    }
+    let paths: HashMap<(*const SourceInput, &str), &Placed<'_>> =
+        documents.iter().map(|placed| ((std::ptr::from_ref(placed.source), &*placed.document.path), placed)).collect();
+    for source in sources {
+        let place = Place::of_source(source);
+        for fact in &source.facts {
+            let bound = match &fact.about {
+                Subject::Asset(name) => world.universe.define(place, name),
+                Subject::Document(path) => paths
+                    .get(&(std::ptr::from_ref(source), path.as_str()))
+                    .and_then(|placed| Some((placed.place(), placed.document.target.as_ref()?)))
+                    .and_then(|(place, target)| world.universe.bind(place, target)),
+            };
+            if let (Some(bound), FactKind::Columns { columns }) = (bound, &fact.what) {
+                world.declared.entry(bound.key).or_insert_with(|| Arc::from(columns.as_slice()));
+            }
+        }
+    }
+}
+
+/// Documents after what they read: writers of relations read, definitions of routines called.
+fn plan(world: &World, documents: &[Placed<'_>], scripts: &[KnownScript]) -> Levels {
+    let mut covered: BTreeMap<(String, String), Vec<u32>> = BTreeMap::new();
+    let mut depends_on = Vec::with_capacity(documents.len());
+    for (at, (placed, script)) in (0u32..).zip(documents.iter().zip(scripts)) {
+        let place = placed.place();
+        let mut needed = Vec::new();
+        for name in script.names.reads.iter().chain(&script.names.calls) {
+            let Some(bound) = world.universe.bind(place, name) else { continue };
+            needed.extend(world.writers.get(&bound.key).into_iter().flatten().copied());
+            if let Some(prefix) = bound.key.key.strip_suffix('*') {
+                let namespace = bound.key.namespace.clone();
+                let writers = covered.entry((namespace.clone(), prefix.to_owned())).or_insert_with(|| {
+                    let keys = world.universe.covered(&namespace, prefix).into_iter();
+                    let keys = keys.map(|key| crate::model::AssetKey { namespace: namespace.clone(), key });
+                    keys.filter_map(|key| world.writers.get(&key)).flatten().copied().collect()
+                });
+                needed.extend(writers.iter().copied());
+            }
+        }
+        needed.sort_unstable();
+        needed.dedup();
+        needed.retain(|other| *other != at);
+        depends_on.push(needed);
+    }
+    order(&depends_on)
+}
+
+/// Writes analyses as they come; their numbers come back, by the numbers they were sent under.
+async fn write_analyses(
+    store: Store,
+    mut receiver: mpsc::Receiver<(usize, NewAnalysis)>,
+) -> Result<HashMap<usize, AnalysisId>, CrawlError> {
+    let mut numbers = HashMap::new();
+    let mut together = Vec::with_capacity(TOGETHER);
+    while receiver.recv_many(&mut together, TOGETHER).await > 0 {
+        let (sent, analyses): (Vec<usize>, Vec<NewAnalysis>) = together.drain(..).unzip();
+        let ids = store.write_analyses(&analyses).await?;
+        numbers.extend(sent.into_iter().zip(ids));
+    }
+    Ok(numbers)
+}
+
+/// The whole catalog, with the last good lineage of files that no longer parse.
+async fn put_together(
+    store: &Store,
+    progress: &dyn CrawlProgress,
+    sources: Vec<SourceInput>,
+    analysed: Analysed,
+    numbers: HashMap<usize, AnalysisId>,
+) -> Result<(CatalogState, RunCounts), CrawlError> {
+    let missing = || CrawlError::Incomplete("an analysis was not written".into());
+    let number = |kept: Kept| match kept {
+        Kept::Known(id) => Some(id),
+        Kept::Sent(sent) => numbers.get(&sent).copied(),
+    };
+    let analyses: Vec<AnalysisId> =
+        analysed.outcomes.iter().map(|outcome| number(outcome.kept).ok_or_else(missing)).collect::<Result<_, _>>()?;
+    let stale = find_stale(store, &sources, &analysed).await?;
+    run_blocking(progress, move |_| {
+        let parts = Parts { sources: &sources, analysed: &analysed, analyses, stale };
+        Ok(assemble(&parts))
+    })
+    .await
+}
+
+/// The last good lineage of every document that no longer parses.
+async fn find_stale(
+    store: &Store,
+    sources: &[SourceInput],
+    analysed: &Analysed,
+) -> Result<HashMap<usize, (AnalysisId, Arc<Results>)>, CrawlError> {
+    let documents = sources.iter().flat_map(|source| source.documents.iter().map(move |document| (source, document)));
+    let broken: Vec<_> = documents
+        .enumerate()
+        .filter(|(at, _)| analysed.outcomes[*at].results.broken)
+        .map(|(at, (source, document))| (at, (source.config.name.clone(), document.path.to_string())))
+        .collect();
+    if broken.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let standing = store.standing_analyses().await?;
+    let mut candidates: HashMap<AnalysisId, Vec<usize>> = HashMap::new();
+    for (at, place) in broken {
+        if let Some(last) = standing.get(&place)
+            && let Some(id) = last.stale.or(last.analysis)
+        {
+            candidates.entry(id).or_default().push(at);
+        }
+    }
+    let mut ids: Vec<AnalysisId> = candidates.keys().copied().collect();
+    ids.sort_unstable();
+    let mut stale = HashMap::new();
+    for recalled in store.recall_analyses(&ids).await? {
+        let results: Results = from_json(&recalled.results)?;
+        if results.broken || results.targets.is_empty() {
+            continue;
+        }
+        let results = Arc::new(results);
+        for at in candidates.get(&recalled.id).into_iter().flatten() {
+            stale.insert(*at, (recalled.id, results.clone()));
+        }
+    }
+    Ok(stale)
+}

@@ -1,0 +1,265 @@
+//! What look-ups answer from while documents are analysed, and how answers are compared.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet, HashMap},
+    hash::Hash,
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::Xxh3;
+
+use super::{
+    bind::{Bound, Place, Universe},
+    lower::Results,
+};
+use crate::{
+    config::NameRules,
+    model::{AssetKey, AssetKind, DeclaredColumn, DocumentRole, KnownRelation, KnownRoutine, RelationName},
+    sql::Lookups,
+    store::InferredColumns,
+};
+
+/// A hash that is equal for equal values, from one crawl to the next.
+pub(super) fn hash_of<T: Hash + ?Sized>(value: &T) -> u64 {
+    let mut hasher = Xxh3::new();
+    value.hash(&mut hasher);
+    hasher.digest()
+}
+
+/// Everything that is known while documents are analysed.
+#[derive(Default)]
+pub(super) struct World {
+    pub(super) universe: Universe,
+    /// Columns declared by schema files: the first file wins.
+    pub(super) declared: HashMap<AssetKey, Arc<[DeclaredColumn]>>,
+    /// What the layout says an asset is.
+    pub(super) kinds: HashMap<AssetKey, AssetKind>,
+    /// The documents that write an asset, in order.
+    pub(super) writers: HashMap<AssetKey, Vec<u32>>,
+    routines: HashMap<AssetKey, (Arc<KnownRoutine>, u64)>,
+    known: HashMap<AssetKey, (Arc<KnownRelation>, u64)>,
+}
+
+impl World {
+    /// Knows nothing but the rules for names.
+    pub(super) fn new(rules: NameRules) -> World {
+        World { universe: Universe::new(rules), ..World::default() }
+    }
+
+    /// Makes a routine's text known; the first definition wins.
+    pub(super) fn define_routine(&mut self, key: AssetKey, routine: &KnownRoutine) {
+        let hash = hash_of(routine);
+        self.routines.entry(key).or_insert_with(|| (Arc::new(routine.clone()), hash));
+    }
+
+    /// Whether `key` is a routine whose text is known.
+    pub(super) fn is_routine(&self, key: &AssetKey) -> bool {
+        self.routines.contains_key(key)
+    }
+
+    /// Learns the columns of assets that schema files alone declare.
+    pub(super) fn learn_declared(&mut self) {
+        let keys: Vec<AssetKey> = self.declared.keys().cloned().collect();
+        for key in keys {
+            self.learn(&key, &[]);
+        }
+    }
+
+    /// Learns the columns of an asset from what its writers make of it.
+    pub(super) fn learn(&mut self, key: &AssetKey, results: &[Arc<Results>]) {
+        match self.columns_of(key, results) {
+            Some(relation) => {
+                let hash = hash_of(&relation);
+                self.known.insert(key.clone(), (Arc::new(relation), hash));
+            }
+            None => {
+                self.known.remove(key);
+            }
+        }
+    }
+
+    /// What a reader sees of an asset. Of tables, what is declared is the warehouse's truth; of views,
+    /// what their SQL puts out, as far as it is complete.
+    fn columns_of(&self, key: &AssetKey, results: &[Arc<Results>]) -> Option<KnownRelation> {
+        let is_view = kind_of(key, results, self.kinds.get(key).copied())
+            .is_some_and(|kind| matches!(kind, AssetKind::View | AssetKind::MaterializedView));
+        let declared = self.declared.get(key).map(|columns| known_from_declared(columns)).or_else(|| {
+            let own = results.iter().flat_map(|result| &result.targets);
+            own.filter(|target| target.asset == *key && !target.declared.is_empty())
+                .map(|target| known_from_declared(&target.declared))
+                .next()
+        });
+        let inferred = inferred_columns(key, results).map(known_from_inferred);
+        match (declared, inferred) {
+            (_, Some(inferred)) if is_view && inferred.complete => Some(inferred),
+            (Some(declared), _) => Some(declared),
+            (None, inferred) => inferred,
+        }
+    }
+
+    fn known(&self, key: &AssetKey) -> Option<&(Arc<KnownRelation>, u64)> {
+        if let Some(known) = self.known.get(key) {
+            return Some(known);
+        }
+        let prefix = key.key.strip_suffix('*')?;
+        let covered = self.universe.covered(&key.namespace, prefix);
+        let keys = covered.into_iter().rev().map(|key_| AssetKey { namespace: key.namespace.clone(), key: key_ });
+        keys.filter_map(|key| self.known.get(&key)).next()
+    }
+
+    /// The hash of what `question` is answered at `place` now.
+    pub(super) fn answer(&self, place: Place<'_>, question: &Question) -> u64 {
+        match question {
+            Question::Relation(name) => {
+                let bound = self.universe.bind(place, name);
+                let known = bound.as_ref().and_then(|bound| self.known(&bound.key)).map(|(_, hash)| *hash);
+                hash_of(&(bound.map(identity), known))
+            }
+            Question::Routine(name) => {
+                let bound = self.universe.bind(place, name);
+                hash_of(&bound.and_then(|bound| Some((self.routines.get(&bound.key)?.1, bound.key))))
+            }
+            Question::Name(name) => hash_of(&self.universe.bind(place, name).map(identity)),
+            Question::Callable(name) => {
+                let bound = self.universe.bind(place, name);
+                hash_of(&bound.filter(|bound| self.is_routine(&bound.key)).map(identity))
+            }
+        }
+    }
+}
+
+fn identity(bound: Bound) -> (AssetKey, String, bool, bool) {
+    (bound.key, bound.name, bound.guessed, bound.known)
+}
+
+/// What an analysis asked.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) enum Question {
+    /// The columns of a relation.
+    #[serde(rename = "r")]
+    Relation(RelationName),
+    /// The text of a routine.
+    #[serde(rename = "f")]
+    Routine(RelationName),
+    /// Which asset a relation is.
+    #[serde(rename = "n")]
+    Name(RelationName),
+    /// Which routine of the catalog is called.
+    #[serde(rename = "c")]
+    Callable(RelationName),
+}
+
+/// Look-ups of one document, recorded.
+pub(super) struct Recorder<'w> {
+    world: &'w World,
+    place: Place<'w>,
+    asked: RefCell<BTreeSet<Question>>,
+}
+
+impl<'w> Recorder<'w> {
+    pub(super) fn new(world: &'w World, place: Place<'w>) -> Self {
+        Recorder { world, place, asked: RefCell::default() }
+    }
+
+    /// Everything asked, with the hashes of the answers.
+    pub(super) fn into_answers(self) -> Vec<(Question, u64)> {
+        let (world, place) = (self.world, self.place);
+        let asked = self.asked.into_inner().into_iter();
+        asked.map(|question| (world.answer(place, &question), question)).map(|(hash, asked)| (asked, hash)).collect()
+    }
+
+    /// Which asset a relation is, recorded.
+    pub(super) fn bind(&self, name: &RelationName) -> Option<Bound> {
+        self.asked.borrow_mut().insert(Question::Name(name.clone()));
+        self.world.universe.bind(self.place, name)
+    }
+
+    /// Which routine of the catalog is called, recorded.
+    pub(super) fn bind_routine(&self, name: &RelationName) -> Option<Bound> {
+        self.asked.borrow_mut().insert(Question::Callable(name.clone()));
+        self.world.universe.bind(self.place, name).filter(|bound| self.world.is_routine(&bound.key))
+    }
+}
+
+impl Lookups for Recorder<'_> {
+    fn relation(&self, name: &RelationName) -> Option<Arc<KnownRelation>> {
+        self.asked.borrow_mut().insert(Question::Relation(name.clone()));
+        let bound = self.world.universe.bind(self.place, name)?;
+        self.world.known(&bound.key).map(|(relation, _)| relation.clone())
+    }
+
+    fn routine(&self, name: &RelationName) -> Option<Arc<KnownRoutine>> {
+        self.asked.borrow_mut().insert(Question::Routine(name.clone()));
+        let bound = self.world.universe.bind(self.place, name)?;
+        self.world.routines.get(&bound.key).map(|(routine, _)| routine.clone())
+    }
+}
+
+/// What an asset is: as its SQL makes it, else as the layout says.
+pub(super) fn kind_of(key: &AssetKey, results: &[Arc<Results>], layout: Option<AssetKind>) -> Option<AssetKind> {
+    let targets = results.iter().flat_map(|result| &result.targets).filter(|target| target.asset == *key);
+    targets.filter_map(|target| target.kind).next().or(layout)
+}
+
+/// What the layout says that a document's target is.
+pub(super) fn kind_of_role(role: DocumentRole) -> AssetKind {
+    match role {
+        DocumentRole::View => AssetKind::View,
+        DocumentRole::Routine => AssetKind::Routine,
+        DocumentRole::Sql | DocumentRole::Query | DocumentRole::Script | DocumentRole::Check | DocumentRole::Ddl => {
+            AssetKind::Table
+        }
+    }
+}
+
+/// The columns that an asset's own SQL gives it: of what creates it, then of what writes into it.
+pub(super) fn inferred_columns(key: &AssetKey, results: &[Arc<Results>]) -> Option<InferredColumns> {
+    let own = || results.iter().flat_map(|result| &result.targets).filter(|target| target.asset == *key);
+    let with_query = || own().filter(|target| !target.outputs.is_empty());
+    let mut targets: Vec<_> = with_query().filter(|target| target.kind.is_some()).take(1).collect();
+    targets.extend(with_query().filter(|target| target.kind.is_none()));
+    if targets.is_empty() {
+        return None;
+    }
+    let mut seen = BTreeSet::new();
+    let mut inferred = InferredColumns { columns: Vec::new(), complete: true };
+    for target in targets {
+        inferred.complete &= target.complete;
+        for name in &target.outputs {
+            if seen.insert(name.to_lowercase()) {
+                inferred.columns.push(name.clone());
+            }
+        }
+    }
+    Some(inferred)
+}
+
+fn known_from_declared(columns: &[DeclaredColumn]) -> KnownRelation {
+    let (nested, top): (Vec<&str>, Vec<&str>) =
+        columns.iter().map(|column| column.name.as_str()).partition(|name| name.contains('.'));
+    KnownRelation {
+        columns: top.into_iter().map(str::to_owned).collect(),
+        complete: true,
+        nested: nested.into_iter().map(str::to_owned).collect(),
+        aliases: Vec::new(),
+    }
+}
+
+fn known_from_inferred(inferred: InferredColumns) -> KnownRelation {
+    KnownRelation {
+        columns: inferred.columns.into_iter().filter(|name| name != "*").collect(),
+        complete: inferred.complete,
+        ..KnownRelation::default()
+    }
+}
+
+/// Shown names of columns whose name is not their key.
+pub(super) fn shown_names<'a>(names: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
+    let mut shown = BTreeMap::new();
+    for name in names.filter(|name| name.chars().any(char::is_uppercase)) {
+        shown.entry(name.to_lowercase()).or_insert_with(|| name.to_owned());
+    }
+    shown
+}

@@ -1,0 +1,357 @@
+//! Crawls of small hand-made repositories: what they leave, and that it never depends on the way.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use proptest::prelude::*;
+use wellspring::{
+    config::{Config, NameRule, SourceConfig},
+    crawl::{CrawlReport, Silent, crawl_readings},
+    model::{Commit, DeclaredColumn, Dialect, Document, DocumentRole, Fact, FactKind, Reading, RelationName, Subject},
+    store::Store,
+};
+
+/// A repository: SQL files, and columns declared by `.schema` files.
+type Files = BTreeMap<String, String>;
+
+fn config() -> Config {
+    let source = SourceConfig {
+        name: "repo".into(),
+        path: Some("/nowhere".into()),
+        dialect: Some(Dialect::DuckDb),
+        schema: Some("main".into()),
+        ..SourceConfig::default()
+    };
+    Config { sources: vec![source], ..Config::default() }
+}
+
+/// Reads `files` as a source would, leaving out what was `known` (path → blob).
+fn read(files: &Files, known: &BTreeMap<String, String>) -> Reading {
+    let mut reading = Reading { dialect: Dialect::DuckDb, ..Reading::default() };
+    for (path, text) in files {
+        let blob = format!("{:x}", text.len()) + &text.replace(['\n', ' '], "");
+        reading.files.insert(path.clone(), blob.clone());
+        if known.get(path) == Some(&blob) {
+            reading.unchanged.insert(path.clone());
+        } else if let Some(table) = path.strip_suffix(".schema") {
+            let columns = text.split_whitespace().map(|name| DeclaredColumn { name: name.into(), ..Default::default() });
+            reading.facts.push(Fact {
+                about: Subject::Asset(RelationName::from_dotted(table)),
+                what: FactKind::Columns { columns: columns.collect() },
+                path: path.clone(),
+                line: 1,
+            });
+        } else {
+            reading.documents.push(Document {
+                path: path.clone(),
+                blob,
+                text: text.clone(),
+                role: DocumentRole::Sql,
+                target: None,
+                defaults: (None, None),
+                dialect: Dialect::DuckDb,
+                templated: false,
+                variables: Vec::new(),
+            });
+        }
+    }
+    reading
+}
+
+fn files(pairs: &[(&str, &str)]) -> Files {
+    pairs.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect()
+}
+
+async fn crawl_files(store: &Store, config: &Config, files: &Files) -> CrawlReport {
+    crawl_readings(config, store, &Silent, vec![read(files, &BTreeMap::new())]).await.unwrap()
+}
+
+async fn export(store: &Store) -> Vec<String> {
+    let run = store.latest_run().await.unwrap().unwrap();
+    let mut out = Vec::new();
+    store.export(run, &mut out).await.unwrap();
+    String::from_utf8(out).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// Edges and assets in short: `main.a.x -> main.b.y IDENTITY`.
+async fn summary(store: &Store) -> Vec<String> {
+    let place = |value: &serde_json::Value| match value.get("column") {
+        Some(column) => format!("{}.{}", value["name"].as_str().unwrap(), column.as_str().unwrap()),
+        None => value["name"].as_str().unwrap().to_owned(),
+    };
+    let lines = export(store).await;
+    lines
+        .iter()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .map(|row| match row["type"].as_str().unwrap() {
+            "asset" => {
+                let columns = |field: &str| row[field].as_array().map(|columns| columns.len());
+                let word = |field: &str| row[field].as_str().unwrap();
+                let stale = if row.get("stale").is_some() { " stale" } else { "" };
+                format!(
+                    "{} {} {} declares {} infers {:?}{stale}",
+                    word("role"),
+                    word("kind"),
+                    word("name"),
+                    columns("declared_columns").unwrap(),
+                    columns("inferred_columns")
+                )
+            }
+            "diagnostic" => format!("{} {}:{}", row["code"].as_str().unwrap(), row["path"].as_str().unwrap(), row["line"]),
+            "asset_edge" | "routine_edge" => format!("{} => {}", place(&row["from"]), place(&row["to"])),
+            _ => format!("{} -> {} {}", place(&row["from"]), place(&row["to"]), row["kind"].as_str().unwrap()),
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_star_sees_the_columns_of_what_another_file_makes() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    let files = files(&[
+        ("a.sql", "create view c as select * from b where y > 1"),
+        ("b.sql", "create table b as select id, x + 1 as y from raw.events"),
+        ("raw.events.schema", "id x"),
+    ]);
+    crawl_files(&store, &config(), &files).await;
+    insta::assert_snapshot!(summary(&store).await.join("\n"));
+}
+
+#[tokio::test]
+async fn a_partial_name_is_completed_by_a_unique_suffix_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    let mut config = config();
+    config.sources[0].schema = None;
+    let files = files(&[
+        ("a.sql", "create table mart.orders as select 1 as id"),
+        ("b.sql", "create view mart.v as select id from orders"),
+    ]);
+    crawl_files(&store, &config, &files).await;
+    let summary = summary(&store).await;
+    assert!(summary.contains(&"mart.orders.id -> mart.v.id IDENTITY".to_owned()), "{summary:#?}");
+    assert!(summary.contains(&"name-by-suffix b.sql:0".to_owned()), "{summary:#?}");
+}
+
+#[tokio::test]
+async fn a_cycle_ends_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    let files = files(&[
+        ("a.sql", "insert into a select * from b"),
+        ("b.sql", "insert into b select * from a"),
+        ("c.sql", "insert into a select x from raw"),
+    ]);
+    crawl_files(&store, &config(), &files).await;
+    let summary = summary(&store).await;
+    assert!(summary.contains(&"dependency-cycle a.sql:0".to_owned()), "{summary:#?}");
+    assert!(summary.contains(&"main.a.x -> main.b.x IDENTITY".to_owned()), "{summary:#?}");
+}
+
+#[tokio::test]
+async fn a_crawl_of_the_same_files_analyses_nothing_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    let files = files(&[("a.sql", "create table a as select 1 as x"), ("b.sql", "create view b as select * from a")]);
+    let first = crawl_files(&store, &config(), &files).await;
+    let before = export(&store).await;
+    let second = crawl_files(&store, &config(), &files).await;
+    assert!(!first.unchanged && second.unchanged);
+    assert_eq!((first.counts.analysed, second.counts.analysed), (2, 0));
+    assert_eq!(before, export(&store).await);
+    assert_eq!(store.changed_assets(first.run, second.run).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn an_earlier_run_can_still_be_read_after_a_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    let mut state = files(&[("a.sql", "create table a as select x from raw"), ("b.sql", "create view b as select * from a")]);
+    let first = crawl_files(&store, &config(), &state).await;
+    state.insert("a.sql".into(), "create table a as select x, y from raw".into());
+    let second = crawl_files(&store, &config(), &state).await;
+    let names = async |run| {
+        let graph = store.load_graph(run).await.unwrap();
+        graph.columns.iter().map(|column| column.name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(first.run).await, ["x", "x", "x"]);
+    assert_eq!(names(second.run).await.len(), 6);
+    let id = store.find_asset(second.run, "duckdb", "main.b").await.unwrap().unwrap();
+    let detail = store.show_asset(second.run, id).await.unwrap().unwrap();
+    assert_eq!(detail.inferred.unwrap().columns, ["x", "y"]);
+    assert_eq!(&*detail.definitions[0].text, "create view b as select * from a");
+    let earlier = store.show_asset(first.run, id).await.unwrap().unwrap();
+    assert_eq!(earlier.inferred.unwrap().columns, ["x"]);
+}
+
+#[tokio::test]
+async fn a_file_that_no_longer_parses_keeps_its_last_good_edges_marked_stale() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    let mut state = files(&[("a.sql", "create table a as select x from raw")]);
+    crawl_files(&store, &config(), &state).await;
+    state.insert("a.sql".into(), "create table a as select x from from from (".into());
+    crawl_files(&store, &config(), &state).await;
+    let lines = export(&store).await;
+    let edge = lines.iter().find(|line| line.contains("\"column_edge\"")).unwrap();
+    assert!(edge.contains("\"stale\":true"), "{edge}");
+    state.insert("a.sql".into(), "create table a as select x from raw".into());
+    crawl_files(&store, &config(), &state).await;
+    assert!(!export(&store).await.iter().any(|line| line.contains("stale")));
+}
+
+#[tokio::test]
+async fn a_vanished_asset_still_has_a_page_that_says_since_when() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    let mut state = files(&[("a.sql", "create table a as select 1 as x"), ("b.sql", "create table b as select 2 as y")]);
+    crawl_files(&store, &config(), &state).await;
+    state.remove("b.sql");
+    let report = crawl_files(&store, &config(), &state).await;
+    let id = store.find_asset(report.run, "duckdb", "main.b").await.unwrap().unwrap();
+    let detail = store.show_asset(report.run, id).await.unwrap().unwrap();
+    assert_eq!((detail.gone_since, detail.definitions.len()), (Some(report.run), 1));
+}
+
+#[tokio::test]
+async fn a_commit_that_touches_no_file_writes_no_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    let state = files(&[("a.sql", "create table a as select 1 as x")]);
+    let mut first = read(&state, &BTreeMap::new());
+    first.commit = Some(Commit { id: "1".repeat(40), time: 1 });
+    let first = crawl_readings(&config(), &store, &Silent, vec![first]).await.unwrap();
+    let mut second = read(&state, &BTreeMap::new());
+    second.commit = Some(Commit { id: "2".repeat(40), time: 2 });
+    let second = crawl_readings(&config(), &store, &Silent, vec![second]).await.unwrap();
+    assert_eq!(second.counts.changed_documents, 0);
+    assert_eq!(store.changed_assets(first.run, second.run).await.unwrap(), []);
+}
+
+/// One edit of a repository of at most six files.
+#[derive(Clone, Debug)]
+enum Edit {
+    Write(usize, usize, usize),
+    Break(usize),
+    Rename(usize, usize),
+    Delete(usize),
+    Declare(usize, usize),
+    Undeclare(usize),
+    Rule(bool),
+}
+
+const TABLES: [&str; 5] = ["t0", "t1", "t2", "t3", "t4"];
+
+/// A text that makes table `table` out of `from`.
+fn text(table: usize, from: usize, shape: usize) -> String {
+    let (table, from) = (TABLES[table % 5], TABLES[from % 5]);
+    match shape % 8 {
+        0 => format!("create or replace table {table} as select * from {from}"),
+        1 => format!("create view {table} as select x, y + 1 as z from {from} where k = 1"),
+        2 => format!("insert into {table} select a.x, b.Y from {from} a join raw b on a.k = b.k"),
+        3 => format!("create table {table} (x int, y int, \"Z\" text)"),
+        4 => format!("select x from {from}"),
+        5 => format!("create temp table s as select * from {from};\ncreate table {table} as select * from s"),
+        6 => format!("create view {table} as select {from}.*, 1 as one from {from}"),
+        _ => format!("create table {table} as select 1 as x, 2 as Y, 3 as k"),
+    }
+}
+
+fn apply(files: &mut Files, config: &mut Config, edit: &Edit) {
+    let name = |at: usize| format!("f{}.sql", at % 6);
+    match edit {
+        Edit::Write(file, from, shape) => {
+            files.insert(name(*file), text(*file, *from, *shape));
+        }
+        Edit::Break(file) => {
+            if let Some(text) = files.get_mut(&name(*file)) {
+                *text = "create table t as select select from ((".into();
+            }
+        }
+        Edit::Rename(from, to) => {
+            if let Some(text) = files.remove(&name(*from)) {
+                files.insert(name(*to), text);
+            }
+        }
+        Edit::Delete(file) => {
+            files.remove(&name(*file));
+        }
+        Edit::Declare(table, columns) => {
+            let columns = ["x", "x y", "x Y k"][columns % 3];
+            files.insert(format!("{}.schema", TABLES[table % 5]), columns.into());
+        }
+        Edit::Undeclare(table) => {
+            files.remove(&format!("{}.schema", TABLES[table % 5]));
+        }
+        Edit::Rule(on) => {
+            let rule = NameRule {
+                pattern: "main.t4".into(),
+                warehouse: None,
+                replacement: Some("main.t3".into()),
+                environment: None,
+                ignore: false,
+            };
+            config.names = if *on { vec![rule] } else { Vec::new() };
+        }
+    }
+}
+
+fn edits() -> impl Strategy<Value = Edit> {
+    let file = 0usize..6;
+    prop_oneof![
+        6 => (file.clone(), 0usize..5, 0usize..8).prop_map(|(file, from, shape)| Edit::Write(file, from, shape)),
+        1 => file.clone().prop_map(Edit::Break),
+        1 => (file.clone(), file.clone()).prop_map(|(from, to)| Edit::Rename(from, to)),
+        1 => file.clone().prop_map(Edit::Delete),
+        2 => (0usize..5, 0usize..3).prop_map(|(table, columns)| Edit::Declare(table, columns)),
+        1 => (0usize..5).prop_map(Edit::Undeclare),
+        1 => any::<bool>().prop_map(Edit::Rule),
+    ]
+}
+
+/// Crawls after every few edits, telling the crawl which files it knows.
+async fn crawl_edits(folder: &Path, edits: &[Vec<Edit>]) -> (Files, Config, Vec<String>) {
+    let store = Store::open(folder).await.unwrap();
+    let (mut files, mut config) = (Files::new(), config());
+    let (mut known, mut rules) = (BTreeMap::new(), config.names.clone());
+    for together in edits {
+        together.iter().for_each(|edit| apply(&mut files, &mut config, edit));
+        if config.names != rules {
+            known.clear();
+            rules.clone_from(&config.names);
+        }
+        let reading = read(&files, &known);
+        known.clone_from(&reading.files);
+        crawl_readings(&config, &store, &Silent, vec![reading]).await.unwrap();
+    }
+    let lines = export(&store).await;
+    store.close().await;
+    (files, config, lines)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, max_shrink_iters: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_sequence_of_crawls_ends_like_a_single_one(
+        edits in prop::collection::vec(prop::collection::vec(edits(), 1..4), 1..6),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (often, once) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+            let (files, config, lines) = crawl_edits(often.path(), &edits).await;
+            let incremental: BTreeSet<String> =
+                lines.into_iter().filter(|line| !line.contains("\"stale\":true")).collect();
+            let store = Store::open(once.path()).await.unwrap();
+            crawl_files(&store, &config, &files).await;
+            let cold: BTreeSet<String> = export(&store).await.into_iter().collect();
+            store.close().await;
+            let more: Vec<_> = incremental.difference(&cold).collect();
+            let less: Vec<_> = cold.difference(&incremental).collect();
+            prop_assert!(more.is_empty() && less.is_empty(), "{files:#?}\nonly incremental {more:#?}\nonly cold {less:#?}");
+            Ok(())
+        })?;
+    }
+}
