@@ -3,7 +3,6 @@
 //! `cargo bench --bench search` prints a table: time and size of the index, and quantiles of whole
 //! answers (20 hits with reasons and all facets) to a mix of queries.
 
-#![expect(missing_docs, reason = "criterion's macros make undocumented functions")]
 #![expect(clippy::expect_used, reason = "a benchmark that cannot run stops")]
 
 use std::{
@@ -84,7 +83,6 @@ fn fill(folder: &Path, documents: u32) -> SearchView {
         writer.add(&make_document(at, &mut dice)).expect("room on the disk");
     }
     writer.commit(RunNumber(1)).expect("room on the disk");
-    writer.finish().expect("room on the disk");
     index.view().expect("what was just written")
 }
 

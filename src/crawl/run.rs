@@ -204,9 +204,12 @@ struct Work {
     sender: mpsc::Sender<(usize, NewAnalysis)>,
 }
 
+/// The sources, what became of their documents, statements and how many of them could not be parsed.
+type Worked = (Vec<SourceInput>, Analysed, (u64, u64));
+
 impl Work {
-    /// Parses and analyses; statements and how many of them could not be parsed come back beside.
-    fn run(self, relay: &Relay) -> Result<(Vec<SourceInput>, Analysed, (u64, u64)), CrawlError> {
+    /// Parses and analyses.
+    fn run(self, relay: &Relay) -> Result<Worked, CrawlError> {
         let Work { sources, readers, keys, remembered, recalled, rules, fetching, sender } = self;
         relay.report(CrawlEvent::Phase(CrawlPhase::Parsing));
         let mut documents = Vec::new();

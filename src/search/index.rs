@@ -9,6 +9,8 @@ use std::{
 use tantivy::{
     Index, IndexReader, ReloadPolicy, Searcher, TantivyDocument, TantivyError, Term,
     directory::{MmapDirectory, error::LockError},
+    index::SegmentMeta,
+    merge_policy::NoMergePolicy,
 };
 
 use super::{
@@ -23,6 +25,10 @@ use crate::model::{AssetId, RunNumber};
 const WRITER_MEMORY: usize = 120_000_000;
 /// Threads of the writer.
 const WRITER_THREADS: usize = 2;
+/// Segments beyond which a commit merges.
+const MOST_SEGMENTS: usize = 8;
+/// Segments that such a merge leaves alone.
+const LARGEST_KEPT: usize = 3;
 
 /// An open index. Cheap to clone.
 #[derive(Clone)]
@@ -122,10 +128,14 @@ impl SearchIndex {
     /// # Errors
     /// [`SearchError::Locked`] while another writer is open.
     pub fn writer(&self) -> Result<IndexWriter, SearchError> {
-        let writer = self.index.writer_with_num_threads(WRITER_THREADS, WRITER_MEMORY).map_err(|error| match error {
-            TantivyError::LockFailure(LockError::LockBusy, _) => SearchError::Locked { path: self.folder.as_ref().clone() },
-            error => cannot_open(&self.folder, &error),
-        })?;
+        let writer: tantivy::IndexWriter =
+            self.index.writer_with_num_threads(WRITER_THREADS, WRITER_MEMORY).map_err(|error| match error {
+                TantivyError::LockFailure(LockError::LockBusy, _) => SearchError::Locked { path: self.folder.as_ref().clone() },
+                error => cannot_open(&self.folder, &error),
+            })?;
+        // Merging is done by the commit that calls for it: a background merge would be lost with the
+        // writer, which lives for one commit.
+        writer.set_merge_policy(Box::new(NoMergePolicy));
         Ok(IndexWriter { writer, fields: self.fields, stemmer: WordStemmer::new() })
     }
 }
@@ -169,22 +179,34 @@ impl IndexWriter {
         self.writer.delete_all_documents().map(|_| ()).map_err(cannot_write)
     }
 
-    /// Makes everything visible as the state of `run`.
+    /// Makes everything visible as the state of `run`, and merges small files of the index when there
+    /// are many, so that searching stays fast.
     ///
     /// # Errors
     /// When the index cannot be written; then the last commit still stands.
     pub fn commit(&mut self, run: RunNumber) -> Result<(), SearchError> {
         let mut commit = self.writer.prepare_commit().map_err(cannot_write)?;
         commit.set_payload(&run.0.to_string());
-        commit.commit().map(|_| ()).map_err(cannot_write)
+        commit.commit().map_err(cannot_write)?;
+        self.merge_segments()
     }
 
-    /// Waits until the files that commits left are merged, so that searching stays fast.
-    ///
-    /// # Errors
-    /// When the index cannot be written; what was committed still stands.
-    pub fn finish(self) -> Result<(), SearchError> {
-        self.writer.wait_merging_threads().map_err(cannot_write)
+    /// Merges all but the largest segments when there are many, and those mostly deleted.
+    fn merge_segments(&mut self) -> Result<(), SearchError> {
+        let mut segments = self.writer.index().searchable_segment_metas().map_err(cannot_write)?;
+        segments.sort_by_key(|segment| std::cmp::Reverse(segment.num_docs()));
+        let kept = if segments.len() > MOST_SEGMENTS { LARGEST_KEPT } else { segments.len() };
+        let worn = |segment: &SegmentMeta| segment.num_deleted_docs() > segment.num_docs() / 2;
+        let merged: Vec<_> = segments
+            .iter()
+            .enumerate()
+            .filter(|(at, segment)| *at >= kept || worn(segment))
+            .map(|(_, segment)| segment.id())
+            .collect();
+        if !merged.is_empty() {
+            self.writer.merge(&merged).wait().map_err(cannot_write)?;
+        }
+        Ok(())
     }
 }
 

@@ -102,6 +102,11 @@ impl Script {
         Script { text: text.to_owned(), options: options.clone(), parsed: parse::parse(text, options) }
     }
 
+    /// Whether there is no statement in it.
+    pub fn is_empty(&self) -> bool {
+        self.parsed.is_empty()
+    }
+
     /// What the script names.
     pub fn references(&self) -> References {
         let options = Options { derivations: false, ..self.options.clone() };

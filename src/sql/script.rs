@@ -171,9 +171,9 @@ impl Reader<'_, '_> {
             outcome.replaces.push(relation);
         }
         let known = KnownRoutine { parameters: routine.parameters.clone(), body: None, is_table: false, is_aggregate: false };
-        let key = routine.name.key(self.engine.dialect).to_lowercase();
+        let key = routine.name.to_string().to_lowercase();
         let opaque = Routine { parameters, body: RoutineBody::Opaque, is_aggregate: false };
-        self.engine.routines.insert(key, Rc::new(opaque));
+        self.engine.routines.insert(key, Some(Rc::new(opaque)));
         outcome.routine = Some((routine.name.clone(), known));
         self.finish(outcome, span, None);
     }
@@ -201,6 +201,7 @@ impl Reader<'_, '_> {
         self.engine.scopes.clear();
         self.engine.sources.clear();
         self.engine.calls.clear();
+        self.engine.called.clear();
         self.engine.trail.clear();
     }
 

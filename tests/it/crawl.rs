@@ -8,9 +8,9 @@ use std::{
 use proptest::prelude::*;
 use wellspring::{
     config::{Config, NameRule, SourceConfig},
-    crawl::{CrawlReport, Silent, crawl_readings},
+    crawl::{CrawlReport, Silent, crawl, crawl_readings},
     model::{Commit, DeclaredColumn, Dialect, Document, DocumentRole, Fact, FactKind, Reading, RelationName, Subject},
-    store::Store,
+    store::{CatalogState, RunState, Store},
 };
 
 /// A repository: SQL files, and columns declared by `.schema` files.
@@ -31,7 +31,7 @@ fn config() -> Config {
 fn read(files: &Files, known: &BTreeMap<String, String>) -> Reading {
     let mut reading = Reading { dialect: Dialect::DuckDb, ..Reading::default() };
     for (path, text) in files {
-        let blob = format!("{:x}", text.len()) + &text.replace(['\n', ' '], "");
+        let blob = format!("{:x}", text.len()) + text.replace(['\n', ' '], "").as_str();
         reading.files.insert(path.clone(), blob.clone());
         if known.get(path) == Some(&blob) {
             reading.unchanged.insert(path.clone());
@@ -228,6 +228,70 @@ async fn a_commit_that_touches_no_file_writes_no_rows() {
     let second = crawl_readings(&config(), &store, &Silent, vec![second]).await.unwrap();
     assert_eq!(second.counts.changed_documents, 0);
     assert_eq!(store.changed_assets(first.run, second.run).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_folder_is_crawled_again_and_again_reading_only_what_changed() {
+    let (folder, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let write = |path: &str, text: &str| std::fs::write(folder.path().join(path), text).unwrap();
+    write("a.sql", "create table a as select x, k from raw");
+    write("b.sql", "create view b as select * from a where k = 1");
+    let mut config = config();
+    config.sources[0].path = Some(folder.path().to_owned());
+    let store = Store::open(data.path()).await.unwrap();
+    let cold = crawl(&config, &store, &Silent).await.unwrap();
+    assert_eq!((cold.counts.documents, cold.counts.analysed, cold.unchanged), (2, 2, false));
+    let again = crawl(&config, &store, &Silent).await.unwrap();
+    assert_eq!((again.counts.documents, again.counts.analysed, again.unchanged), (2, 0, true));
+    write("b.sql", "create view b as select x from a where k = 1");
+    let changed = crawl(&config, &store, &Silent).await.unwrap();
+    assert_eq!((changed.counts.changed_documents, changed.counts.analysed), (1, 1));
+    assert!(summary(&store).await.contains(&"main.a.x -> main.b.x IDENTITY".to_owned()));
+    std::fs::remove_dir_all(folder.path()).unwrap();
+    let kept = crawl(&config, &store, &Silent).await.unwrap();
+    assert_eq!((kept.failed.len(), kept.counts.documents), (1, 2));
+}
+
+/// The child of the next test: writes half a run, says so and waits to be killed.
+#[tokio::test]
+async fn child_that_is_killed_while_it_writes() {
+    let Some(data) = std::env::var_os("WELLSPRING_TEST_KILLED_IN") else { return };
+    let store = Store::open(Path::new(&data)).await.unwrap();
+    let lock = store.lock_crawl().await.unwrap();
+    let run = store.begin_run(&lock).await.unwrap();
+    store.write_state(run, &CatalogState::default()).await.unwrap();
+    std::fs::write(Path::new(&data).join("half-written"), "").unwrap();
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test]
+async fn a_crawl_that_is_killed_leaves_the_run_before_it() {
+    let data = tempfile::tempdir().unwrap();
+    let store = Store::open(data.path()).await.unwrap();
+    let state = files(&[("a.sql", "create table a as select 1 as x")]);
+    let report = crawl_files(&store, &config(), &state).await;
+    let before = export(&store).await;
+    store.close().await;
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["crawl::child_that_is_killed_while_it_writes", "--exact"])
+        .env("WELLSPRING_TEST_KILLED_IN", data.path())
+        .spawn()
+        .unwrap();
+    for _ in 0..600 {
+        if data.path().join("half-written").exists() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert!(data.path().join("half-written").exists());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let store = Store::open(data.path()).await.unwrap();
+    assert_eq!((store.latest_run().await.unwrap(), export(&store).await), (Some(report.run), before.clone()));
+    let runs = store.runs(9).await.unwrap();
+    assert_eq!(runs.iter().map(|run| run.state).collect::<Vec<_>>(), [RunState::Failed, RunState::Published]);
+    crawl_files(&store, &config(), &state).await;
+    assert_eq!(export(&store).await, before);
 }
 
 /// One edit of a repository of at most six files.

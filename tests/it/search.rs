@@ -273,7 +273,7 @@ fn a_view_stays_at_its_run_and_the_next_one_has_the_changes() {
     writer.put(&document(1, "p.renamed")).unwrap();
     writer.remove(AssetId(2)).unwrap();
     writer.commit(RunNumber(2)).unwrap();
-    writer.finish().unwrap();
+    drop(writer);
     let second = SearchIndex::open(folder.path()).unwrap().view().unwrap();
 
     assert_eq!((first.run(), second.run()), (Some(RunNumber(1)), Some(RunNumber(2))));
@@ -282,6 +282,23 @@ fn a_view_stays_at_its_run_and_the_next_one_has_the_changes() {
     assert_eq!(search(&second, "renamed"), ["p.renamed"]);
     assert!(!search(&second, "p.two").contains(&"p.two".to_owned()));
     assert_eq!(second.size(), 1, "columns leave with their asset");
+}
+
+#[test]
+fn many_small_commits_stay_one_small_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = SearchIndex::open(folder.path()).unwrap();
+    for run in 1..=40u32 {
+        let mut writer = index.writer().unwrap();
+        writer.put(&document(1, &format!("p.churn_{run}"))).unwrap();
+        writer.put(&document(1_000 + run, &format!("p.other_{run}"))).unwrap();
+        writer.commit(RunNumber(run)).unwrap();
+    }
+    let view = SearchIndex::open(folder.path()).unwrap().view().unwrap();
+    assert_eq!((view.run(), view.size()), (Some(RunNumber(40)), 41));
+    assert_eq!(search(&view, "churn"), ["p.churn_40"]);
+    let files = std::fs::read_dir(folder.path()).unwrap().count();
+    assert!(files < 120, "{files} files are left");
 }
 
 #[test]
