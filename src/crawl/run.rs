@@ -134,7 +134,12 @@ async fn write(
     let writing = tokio::spawn(write_analyses(store.clone(), receiver));
     let fetching = Fetching { store: store.clone(), runtime: tokio::runtime::Handle::current() };
     let work = Work { sources, readers, keys, remembered, recalled, rules, fetching, sender };
-    let done = run_blocking(progress, move |relay| work.run(relay)).await;
+    // A pool of its own: its threads wait for the writer, which packs rows on the common pool.
+    let pool = rayon::ThreadPoolBuilder::new()
+        .thread_name(|at| format!("analyse-{at}"))
+        .build()
+        .map_err(|error| CrawlError::Incomplete(error.to_string()))?;
+    let done = run_blocking(progress, move |relay| pool.install(|| work.run(relay))).await;
     let numbers = writing.await.map_err(|error| CrawlError::Incomplete(error.to_string()))?;
     // Why writing failed says more than that the work could not go on.
     let numbers = numbers?;
