@@ -5,14 +5,14 @@ use std::{
     sync::Arc,
 };
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use crate::{
     config::{SourceConfig, WarehouseConfig},
     model::{
-        Contributor, DeclaredColumn, Diagnostic, Dialect, Document, DocumentRole, Fact, FactKind, Reading, RelationName,
-        Subject,
+        Contributor, DeclaredColumn, Diagnostic, Dialect, Document, DocumentRole, Fact, FactKind, Reading, RelationName, Subject,
     },
     store::{FileHistory, RememberedFile, RunSource, StoreError},
 };
@@ -183,9 +183,9 @@ impl ReadSource {
             let key = reading.files.get(path).filter(|_| !reading.unchanged.contains(path))?;
             let content = serde_json::to_string(content).map_err(|error| StoreError::Damaged(error.to_string()));
             let key = format!("{settings}:{key}");
-            Some(content.map(|content| RememberedFile { path: path.clone(), key, content }))
+            Some(content.and_then(|content| RememberedFile::new(path.clone(), key, &content)))
         };
-        let fresh: Vec<RememberedFile> = contents.iter().filter_map(remember).collect::<Result<_, _>>()?;
+        let fresh: Vec<RememberedFile> = contents.par_iter().filter_map(remember).collect::<Result<_, _>>()?;
         let mut input = SourceInput {
             config,
             warehouse,
@@ -239,12 +239,11 @@ fn sort_out(reading: &mut Reading) -> (BTreeMap<String, FileContent>, Loose) {
 }
 
 fn recalled(files: Vec<RememberedFile>) -> Result<Vec<(String, FileContent)>, StoreError> {
-    use rayon::prelude::*;
     files
         .into_par_iter()
         .map(|file| {
             let content: FileContent =
-                serde_json::from_str(&file.content).map_err(|error| StoreError::Damaged(error.to_string()))?;
+                serde_json::from_str(&file.content()?).map_err(|error| StoreError::Damaged(error.to_string()))?;
             Ok((file.path, content))
         })
         .collect()

@@ -19,6 +19,10 @@ use crate::{
     template::{self, OffsetMap},
 };
 
+/// Of how many bytes of text the parsed form is kept until it is analysed. Trees are some dozen times
+/// larger than their text; what is beyond is parsed again, which is cheaper than the memory.
+const KEPT_BYTES: u64 = 3 << 20;
+
 /// What a script names: [`References`] of all its renderings, as it is remembered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Names {
@@ -119,6 +123,7 @@ pub(super) fn parse_all(
 ) -> Vec<KnownScript> {
     let shared: HashMap<&str, Arc<Names>> =
         documents.iter().filter_map(|(_, _, key)| Some((*key, Arc::new(remembered.remove(*key)?)))).collect();
+    let kept = AtomicU64::new(0);
     let (done, bytes, statements) = (AtomicUsize::new(0), AtomicU64::new(0), AtomicU64::new(0));
     documents
         .par_iter()
@@ -127,7 +132,9 @@ pub(super) fn parse_all(
                 (Some(names), _) => KnownScript { names: names.clone(), parsed: None },
                 (None, Some(text)) => {
                     let parsed = reader.parse(document, text);
-                    KnownScript { names: Arc::new(parsed.names()), parsed: Some(parsed) }
+                    let names = Arc::new(parsed.names());
+                    let keeps = kept.fetch_add(document.bytes, Ordering::Relaxed) < KEPT_BYTES;
+                    KnownScript { names, parsed: keeps.then_some(parsed) }
                 }
                 (None, None) => KnownScript { names: Arc::default(), parsed: None },
             };

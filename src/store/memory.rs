@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use rayon::prelude::*;
 use sqlx::Row;
 
 use super::{FileHistory, RememberedFile, Store, StoreError, pack, runs::to_json};
@@ -31,15 +30,9 @@ impl Store {
         .bind(source)
         .fetch_all(&self.readers)
         .await?;
-        let unpack = move || {
-            rows.par_iter()
-                .map(|row| {
-                    let content = pack::unzip_text(row.try_get(2)?)?;
-                    Ok(RememberedFile { path: row.try_get(0)?, key: row.try_get(1)?, content })
-                })
-                .collect()
-        };
-        tokio::task::spawn_blocking(unpack).await.map_err(|error| StoreError::CutOff(error.to_string()))?
+        rows.iter()
+            .map(|row| Ok(RememberedFile { path: row.try_get(0)?, key: row.try_get(1)?, packed: row.try_get(2)? }))
+            .collect()
     }
 
     /// Remembers `files` of `source` in place of what was remembered of them, and forgets `gone`.
@@ -54,14 +47,13 @@ impl Store {
                 .await?;
         }
         for some in files.chunks(BATCH) {
-            let packed: Vec<Vec<u8>> = some.par_iter().map(|file| pack::zip_text(&file.content)).collect::<Result<_, _>>()?;
             let mut transaction = self.crawl.begin_with("BEGIN IMMEDIATE").await?;
-            for (file, content) in some.iter().zip(packed) {
+            for file in some {
                 sqlx::query("INSERT OR REPLACE INTO source_file (source, path, key, content) VALUES (?1, ?2, ?3, ?4)")
                     .bind(number)
                     .bind(&file.path)
                     .bind(&file.key)
-                    .bind(content)
+                    .bind(&file.packed)
                     .execute(&mut *transaction)
                     .await?;
             }

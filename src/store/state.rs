@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{InferredColumns, RunSource};
+use super::{InferredColumns, RunSource, StoreError, pack};
 use crate::model::{
     Analysis, AssetKey, AssetKind, AssetRole, Change, ColumnEdgeKind, Contributor, DeclaredColumn, FactKind, RowEdgeKind, Span,
 };
@@ -56,15 +56,33 @@ pub struct DocumentText {
     pub text: Option<Arc<str>>,
 }
 
-/// What was read from a file, as the crawl remembers it.
+/// What was read from a file, as the crawl remembers it: packed, because all files of a source
+/// are held at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RememberedFile {
     /// The path inside the source.
     pub path: String,
     /// Changes whenever the file would be read otherwise.
     pub key: String,
+    pub(super) packed: Vec<u8>,
+}
+
+impl RememberedFile {
+    /// Packs what was read.
+    ///
+    /// # Errors
+    /// When it cannot be packed.
+    pub fn new(path: String, key: String, content: &str) -> Result<RememberedFile, StoreError> {
+        Ok(RememberedFile { path, key, packed: pack::zip_text(content)? })
+    }
+
     /// What was read.
-    pub content: String,
+    ///
+    /// # Errors
+    /// When what is stored is damaged.
+    pub fn content(&self) -> Result<String, StoreError> {
+        pack::unzip_text(&self.packed)
+    }
 }
 
 /// What is known of a file's past.
