@@ -3,7 +3,6 @@
 //! `cargo bench --bench graph` prints a table with sizes, quantiles and nanoseconds an edge, then
 //! criterion's own figures.
 
-
 use std::{hint::black_box, time::Duration, time::Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};

@@ -9,8 +9,10 @@ mod derive;
 mod dialect;
 mod engine;
 mod expr;
+mod fingerprint;
 mod from;
 mod functions;
+mod highlight;
 mod lexer;
 mod mend;
 mod names;
@@ -23,6 +25,9 @@ mod split;
 mod statement;
 mod tokens;
 mod value;
+
+pub use fingerprint::{Fingerprint, fingerprint};
+pub use highlight::{TokenClass, highlight};
 
 use std::sync::Arc;
 
