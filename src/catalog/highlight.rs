@@ -44,6 +44,7 @@ pub fn highlight_sql(text: &str, dialect: Dialect) -> Vec<SqlPart> {
         TokenClass::Comment => Some(SqlTone::Comment),
         TokenClass::Operator => None,
     };
-    let parts = tokens.iter().enumerate().filter_map(|(at, (span, class))| Some(SqlPart { span: *span, tone: tone(at, *class)? }));
+    let parts =
+        tokens.iter().enumerate().filter_map(|(at, (span, class))| Some(SqlPart { span: *span, tone: tone(at, *class)? }));
     parts.collect()
 }
