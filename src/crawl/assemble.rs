@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{
     analyze::Analysed,
     bind::Place,
-    input::SourceInput,
+    input::{InputFactKind, SourceInput},
     lower::{Results, TargetResult},
     world::{inferred_columns, shown_names},
 };
@@ -35,7 +35,7 @@ struct Draft {
     names: [Option<String>; 3],
     results: Vec<Arc<Results>>,
     facts: Vec<(FactKind, u32, u32)>,
-    declared: BTreeMap<u32, Vec<DeclaredColumn>>,
+    declared: BTreeMap<u32, Arc<[DeclaredColumn]>>,
     /// In order; the first declares.
     declared_order: Vec<u32>,
     spelled: BTreeSet<String>,
@@ -80,7 +80,7 @@ impl<'a> Assembly<'a> {
         let mut at = 0usize;
         for (number, source) in (0u32..).zip(self.parts.sources) {
             let mut paths: BTreeMap<&'a str, Option<usize>> = BTreeMap::new();
-            paths.extend(source.facts.iter().map(|fact| (fact.path.as_str(), None)));
+            paths.extend(source.facts.iter().map(|fact| (&*fact.path, None)));
             paths.extend(source.diagnostics.iter().map(|(path, ..)| (path.as_str(), None)));
             for (own, document) in source.documents.iter().enumerate() {
                 paths.insert(&document.path, Some(own));
@@ -153,7 +153,7 @@ impl<'a> Assembly<'a> {
         for (number, source) in (0u32..).zip(self.parts.sources) {
             let place = Place::of_source(source);
             for fact in &source.facts {
-                let Some(document) = self.places.get(&(number, fact.path.as_str())).copied() else { continue };
+                let Some(document) = self.places.get(&(number, &*fact.path)).copied() else { continue };
                 let keys: Vec<(AssetKey, Option<String>)> = match &fact.about {
                     Subject::Asset(name) => {
                         let bound = self.parts.analysed.world.universe.bind(place, name);
@@ -170,8 +170,8 @@ impl<'a> Assembly<'a> {
                         draft.names[1].get_or_insert(name);
                     }
                     match &fact.what {
-                        FactKind::Columns { columns } => draft.declare(document, columns),
-                        other => draft.facts.push((other.clone(), document, fact.line)),
+                        InputFactKind::Columns(columns) => draft.declare(document, columns.clone()),
+                        InputFactKind::Other(other) => draft.facts.push((other.clone(), document, fact.line)),
                     }
                 }
             }
@@ -255,16 +255,18 @@ impl Draft {
             self.creators.push(place);
         }
         if !target.declared.is_empty() {
-            self.declare(place, &target.declared);
+            self.declare(place, Arc::from(target.declared.as_slice()));
         }
     }
 
-    fn declare(&mut self, document: u32, columns: &[DeclaredColumn]) {
-        let known = self.declared.entry(document).or_insert_with(|| {
-            self.declared_order.push(document);
-            Vec::new()
-        });
-        known.extend(columns.iter().cloned());
+    fn declare(&mut self, document: u32, columns: Arc<[DeclaredColumn]>) {
+        match self.declared.get_mut(&document) {
+            Some(known) => *known = known.iter().chain(&*columns).cloned().collect(),
+            None => {
+                self.declared_order.push(document);
+                self.declared.insert(document, columns);
+            }
+        }
     }
 }
 
@@ -287,11 +289,9 @@ fn finish(key: AssetKey, draft: Draft, kinds: &HashMap<AssetKey, AssetKind>) -> 
         AssetRole::External
     };
     let inferred = inferred_columns(&key, &draft.results);
-    let declared = draft.declared_order.iter().filter_map(|document| {
-        let columns: Arc<[DeclaredColumn]> = Arc::from(draft.declared.get(document)?.as_slice());
-        Some((*document, columns))
-    });
-    let declared: Vec<_> = declared.collect();
+    let declared = draft.declared_order.iter();
+    let declared: Vec<_> =
+        declared.filter_map(|document| Some((*document, draft.declared.get(document)?.clone()))).collect();
     let declared_names = declared.iter().flat_map(|(_, columns)| columns.iter()).map(|column| column.name.as_str());
     let inferred_names = inferred.iter().flat_map(|inferred| &inferred.columns).map(String::as_str);
     let shown = shown_names(declared_names.chain(inferred_names).chain(draft.spelled.iter().map(String::as_str)));

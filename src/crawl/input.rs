@@ -10,7 +10,10 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use crate::{
     config::{SourceConfig, WarehouseConfig},
-    model::{Contributor, Diagnostic, Dialect, Document, DocumentRole, Fact, Reading, RelationName},
+    model::{
+        Contributor, DeclaredColumn, Diagnostic, Dialect, Document, DocumentRole, Fact, FactKind, Reading, RelationName,
+        Subject,
+    },
     store::{FileHistory, RememberedFile, RunSource, StoreError},
 };
 
@@ -25,12 +28,38 @@ pub(super) struct SourceInput {
     pub(super) run_source: RunSource,
     /// Sorted by path.
     pub(super) documents: Vec<DocumentInput>,
-    pub(super) facts: Vec<Fact>,
+    pub(super) facts: Vec<InputFact>,
     /// (path, line, what), sorted.
     pub(super) diagnostics: Vec<(String, u32, Diagnostic)>,
     pub(super) histories: HashMap<String, FileHistory>,
     /// Keys of the files that something was read from.
     pub(super) files: BTreeMap<String, String>,
+}
+
+/// A fact whose declared columns are shared: there are half a million of them in one repository.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct InputFact {
+    pub(super) about: Subject,
+    pub(super) what: InputFactKind,
+    pub(super) path: Arc<str>,
+    pub(super) line: u32,
+}
+
+/// What a fact says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum InputFactKind {
+    Columns(Arc<[DeclaredColumn]>),
+    Other(FactKind),
+}
+
+impl From<Fact> for InputFact {
+    fn from(fact: Fact) -> InputFact {
+        let what = match fact.what {
+            FactKind::Columns { columns } => InputFactKind::Columns(Arc::from(columns)),
+            other => InputFactKind::Other(other),
+        };
+        InputFact { about: fact.about, what, path: Arc::from(fact.path), line: fact.line }
+    }
 }
 
 /// One SQL document; its text is left out where the store holds it.
@@ -55,7 +84,7 @@ pub(super) struct DocumentInput {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct FileContent {
     documents: Vec<DocumentInput>,
-    facts: Vec<Fact>,
+    facts: Vec<InputFact>,
     diagnostics: Vec<(u32, Diagnostic)>,
 }
 
@@ -143,18 +172,20 @@ impl ReadSource {
         past: HashMap<String, FileHistory>,
     ) -> Result<(SourceInput, Vec<RememberedFile>), StoreError> {
         let run_source = self.run_source("read");
-        let ReadSource { config, warehouse, reading, settings, .. } = self;
-        let (histories, mut contents, loose) = (histories(&reading, past), contents(&reading), loose(&reading));
+        let ReadSource { config, warehouse, mut reading, settings, .. } = self;
+        let histories = histories(&reading, past);
+        let (mut contents, loose) = sort_out(&mut reading);
         for document in reading.documents {
             let document = DocumentInput::new(document);
             contents.entry(document.path.to_string()).or_default().documents.push(document);
         }
-        let mut fresh = Vec::new();
-        for (path, content) in &contents {
-            let Some(key) = reading.files.get(path).filter(|_| !reading.unchanged.contains(path)) else { continue };
-            let content = serde_json::to_string(content).map_err(|error| StoreError::Damaged(error.to_string()))?;
-            fresh.push(RememberedFile { path: path.clone(), key: format!("{settings}:{key}"), content });
-        }
+        let remember = |(path, content): (&String, &FileContent)| {
+            let key = reading.files.get(path).filter(|_| !reading.unchanged.contains(path))?;
+            let content = serde_json::to_string(content).map_err(|error| StoreError::Damaged(error.to_string()));
+            let key = format!("{settings}:{key}");
+            Some(content.map(|content| RememberedFile { path: path.clone(), key, content }))
+        };
+        let fresh: Vec<RememberedFile> = contents.iter().filter_map(remember).collect::<Result<_, _>>()?;
         let mut input = SourceInput {
             config,
             warehouse,
@@ -181,32 +212,30 @@ impl ReadSource {
     }
 }
 
-/// Facts and diagnostics of files that were read anew, by file.
-fn contents(reading: &Reading) -> BTreeMap<String, FileContent> {
+type Loose = (Vec<InputFact>, Vec<(String, u32, Diagnostic)>);
+
+/// Facts and diagnostics by file, and those of files that are never remembered.
+fn sort_out(reading: &mut Reading) -> (BTreeMap<String, FileContent>, Loose) {
     let mut contents: BTreeMap<String, FileContent> = BTreeMap::new();
     for path in reading.files.keys().filter(|path| !reading.unchanged.contains(*path)) {
         contents.insert(path.clone(), FileContent::default());
     }
-    for fact in &reading.facts {
-        if let Some(content) = contents.get_mut(&fact.path) {
-            content.facts.push(fact.clone());
+    let mut loose = Loose::default();
+    for fact in std::mem::take(&mut reading.facts) {
+        match contents.get_mut(&fact.path) {
+            Some(content) => content.facts.push(fact.into()),
+            None if reading.files.contains_key(&fact.path) => {}
+            None => loose.0.push(fact.into()),
         }
     }
-    for (path, line, diagnostic) in &reading.diagnostics {
-        if let Some(content) = contents.get_mut(path) {
-            content.diagnostics.push((*line, diagnostic.clone()));
+    for (path, line, diagnostic) in std::mem::take(&mut reading.diagnostics) {
+        match contents.get_mut(&path) {
+            Some(content) => content.diagnostics.push((line, diagnostic)),
+            None if reading.files.contains_key(&path) => {}
+            None => loose.1.push((path, line, diagnostic)),
         }
     }
-    contents
-}
-
-type Loose = (Vec<Fact>, Vec<(String, u32, Diagnostic)>);
-
-/// Facts and diagnostics of files that are never remembered.
-fn loose(reading: &Reading) -> Loose {
-    let facts = reading.facts.iter().filter(|fact| !reading.files.contains_key(&fact.path));
-    let diagnostics = reading.diagnostics.iter().filter(|(path, ..)| !reading.files.contains_key(path));
-    (facts.cloned().collect(), diagnostics.cloned().collect())
+    (contents, loose)
 }
 
 fn recalled(files: Vec<RememberedFile>) -> Result<Vec<(String, FileContent)>, StoreError> {

@@ -13,7 +13,7 @@ use super::{
     analyze::{Analysed, Analyzer, Kept, Placed, from_json},
     assemble::{Parts, assemble},
     bind::Place,
-    input::{ReadSource, SourceInput, script_key, template_settings},
+    input::{InputFactKind, ReadSource, SourceInput, script_key, template_settings},
     lower::Results,
     order::{Levels, order},
     progress::{Relay, run_blocking},
@@ -23,7 +23,7 @@ use super::{
 use crate::{
     catalog,
     config::{Config, NameRules},
-    model::{DocumentRole, FactKind, RunNumber, Subject},
+    model::{DocumentRole, RunNumber, Subject},
     search::SearchIndex,
     store::{AnalysisId, CatalogState, CrawlLock, NewAnalysis, RecalledAnalysis, RecalledScript, RunCounts, Store},
 };
@@ -134,7 +134,12 @@ async fn write(
     let writing = tokio::spawn(write_analyses(store.clone(), receiver));
     let fetching = Fetching { store: store.clone(), runtime: tokio::runtime::Handle::current() };
     let work = Work { sources, readers, keys, remembered, recalled, rules, fetching, sender };
-    let done = run_blocking(progress, move |relay| work.run(relay)).await;
+    // A pool of its own: its threads wait for the writer, which packs rows on the common pool.
+    let pool = rayon::ThreadPoolBuilder::new()
+        .thread_name(|at| format!("analyse-{at}"))
+        .build()
+        .map_err(|error| CrawlError::Incomplete(error.to_string()))?;
+    let done = run_blocking(progress, move |relay| pool.install(|| work.run(relay))).await;
     let numbers = writing.await.map_err(|error| CrawlError::Incomplete(error.to_string()))?;
     // Why writing failed says more than that the work could not go on.
     let numbers = numbers?;
@@ -278,8 +283,8 @@ fn learn_names(world: &mut World, sources: &[SourceInput], documents: &[Placed<'
                     .and_then(|placed| Some((placed.place(), placed.document.target.as_ref()?)))
                     .and_then(|(place, target)| world.universe.bind(place, target)),
             };
-            if let (Some(bound), FactKind::Columns { columns }) = (bound, &fact.what) {
-                world.declared.entry(bound.key).or_insert_with(|| Arc::from(columns.as_slice()));
+            if let (Some(bound), InputFactKind::Columns(columns)) = (bound, &fact.what) {
+                world.declared.entry(bound.key).or_insert_with(|| columns.clone());
             }
         }
     }

@@ -34,7 +34,10 @@ impl Composer<'_> {
         let step = &self.steps[at];
         let sources = self.sources(&step.lineage.sources);
         let rows = self.rows(&step.lineage.rows, &step.lineage.sources);
-        let columns: Vec<ColumnEdge> = step.lineage.columns.iter().flat_map(|edge| self.column(edge)).collect();
+        let mut columns: Vec<ColumnEdge> = Vec::with_capacity(step.lineage.columns.len());
+        for edge in &step.lineage.columns {
+            self.column(edge, &mut columns);
+        }
         for created in &step.created {
             let passing = created.temporary || self.dropped_later(at, created.relation);
             let restarts = step.lineage.replaces.contains(&created.relation)
@@ -154,16 +157,18 @@ impl Composer<'_> {
         target: Option<RelationId>,
     ) {
         let step = &self.steps[at];
+        let composed = self.lives.iter().any(|life| life.passing);
         let lineage = &mut self.lives[life].lineage;
         lineage.statements.push(at as u32);
         extend_new(&mut lineage.sources, sources);
         extend_new(&mut lineage.rows, rows);
         extend_new(&mut lineage.calls, &step.lineage.calls);
-        let mut seen: FxHashSet<ColumnEdge> = lineage.columns.iter().map(unplaced).collect();
-        for edge in columns.iter().filter(|edge| edge.to == target) {
-            if seen.insert(unplaced(edge)) {
-                lineage.columns.push(edge.clone());
-            }
+        if lineage.columns.is_empty() && !composed {
+            lineage.columns.extend(columns.iter().filter(|edge| edge.to == target).cloned());
+        } else {
+            let mut seen: FxHashSet<ColumnEdge> = lineage.columns.iter().map(unplaced).collect();
+            let new = columns.iter().filter(|edge| edge.to == target && seen.insert(unplaced(edge)));
+            lineage.columns.extend(new.cloned().collect::<Vec<_>>());
         }
         if lineage.outputs.is_empty() && !step.lineage.outputs.is_empty() {
             lineage.outputs.clone_from(&step.lineage.outputs);
@@ -228,9 +233,11 @@ impl Composer<'_> {
     }
 
     /// An edge from real relations: from a passing one, what went into it.
-    fn column(&self, edge: &ColumnEdge) -> Vec<ColumnEdge> {
-        let Some(life) = edge.from.and_then(|relation| self.passing(relation)) else { return vec![edge.clone()] };
-        let mut edges = Vec::new();
+    fn column(&self, edge: &ColumnEdge, edges: &mut Vec<ColumnEdge>) {
+        let Some(life) = edge.from.and_then(|relation| self.passing(relation)) else {
+            edges.push(edge.clone());
+            return;
+        };
         for source in life.lineage.columns.iter().filter(|source| edge.from_column == "*" || feeds(source, &edge.from_column)) {
             let from_column =
                 match edge.from_column.strip_prefix(source.to_column.as_str()).and_then(|rest| rest.strip_prefix('.')) {
@@ -246,7 +253,6 @@ impl Composer<'_> {
                 ..edge.clone()
             });
         }
-        edges
     }
 }
 

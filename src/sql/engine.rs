@@ -37,8 +37,10 @@ pub(crate) struct Engine<'a> {
     pub(crate) ctes: Vec<Cte>,
     /// Script variables and their values.
     pub(crate) variables: FxHashMap<Sym, Value>,
-    /// Routines defined in the script, by key.
-    pub(crate) routines: FxHashMap<String, Rc<Routine>>,
+    /// Routines by key, as the script or the catalog knows them; `None` where neither does.
+    pub(crate) routines: FxHashMap<String, Option<Rc<Routine>>>,
+    /// Keys of routines that the current statement calls.
+    pub(crate) called: FxHashSet<String>,
     pub(crate) inline_depth: u32,
     /// Columns read by the output expression that is being evaluated.
     pub(crate) trail: Vec<Read>,
@@ -164,6 +166,7 @@ impl<'a> Engine<'a> {
             ctes: Vec::new(),
             variables: FxHashMap::default(),
             routines: FxHashMap::default(),
+            called: FxHashSet::default(),
             inline_depth: 0,
             trail: Vec::new(),
             sources: Vec::new(),

@@ -413,9 +413,11 @@ impl Lexer<'_> {
         }
     }
 
-    /// T-SQL and SQLite: a bracket opens a name unless it subscripts what stands before it.
+    /// T-SQL and SQLite: whether a bracket opens a name, which closes near on the same line.
     fn opens_bracket_name(&self) -> bool {
-        memchr2(b']', b'\n', &self.text[self.at..]).is_some_and(|end| self.text[self.at + end] == b']')
+        const LONGEST: usize = 300;
+        let near = &self.text[self.at..self.text.len().min(self.at + LONGEST)];
+        memchr2(b']', b'\n', near).is_some_and(|end| near[end] == b']')
     }
 
     fn open(&mut self) -> Kind {

@@ -14,6 +14,7 @@ use crate::model::{Dialect, Span};
 mod clickhouse;
 mod create;
 mod insert;
+mod pipe;
 mod pivot;
 mod query;
 
@@ -31,6 +32,7 @@ pub(crate) fn mend(tokens: Vec<TokenWithSpan>, dialect: Dialect) -> Vec<Mended> 
     let mut mended = Mended { tokens, mends: Vec::new() };
     create::mend(&mut mended, dialect);
     query::mend(&mut mended, dialect);
+    pipe::mend(&mut mended);
     clickhouse::mend(&mut mended, dialect);
     pivot::mend(&mut mended);
     insert::mend(mended, dialect)

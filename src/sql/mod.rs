@@ -9,8 +9,10 @@ mod derive;
 mod dialect;
 mod engine;
 mod expr;
+mod fingerprint;
 mod from;
 mod functions;
+mod highlight;
 mod lexer;
 mod mend;
 mod names;
@@ -23,6 +25,9 @@ mod split;
 mod statement;
 mod tokens;
 mod value;
+
+pub use fingerprint::{Fingerprint, fingerprint};
+pub use highlight::{TokenClass, highlight};
 
 use std::sync::Arc;
 
@@ -95,6 +100,11 @@ impl Script {
     /// Splits and parses `text`.
     pub fn parse(text: &str, options: &Options) -> Script {
         Script { text: text.to_owned(), options: options.clone(), parsed: parse::parse(text, options) }
+    }
+
+    /// Whether there is no statement in it.
+    pub fn is_empty(&self) -> bool {
+        self.parsed.is_empty()
     }
 
     /// What the script names.

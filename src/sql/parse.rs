@@ -60,11 +60,8 @@ pub(crate) enum Body {
     /// A procedure or function whose body is a script. Functions whose body sqlparser keeps as an
     /// expression or query are [`Body::Statement`].
     Routine(Box<Routine>),
-    /// Known to move no data and to hold no query: `GO`, `DELIMITER`, `LEAVE`, `GRANT`, …
-    Nothing {
-        /// Its first word, lower case.
-        verb: String,
-    },
+    /// Known to move no data and to hold no query: `LEAVE`, `GRANT`, `SHOW`, …
+    Nothing,
     /// Could not be parsed.
     Failed {
         /// What the parser expected and found, without the place.
@@ -96,10 +93,8 @@ pub(crate) struct Routine {
     pub(crate) kind: RoutineKind,
     /// Parameter names, in order.
     pub(crate) parameters: Vec<String>,
-    /// The body's statements, flat and in order; empty for other languages.
+    /// The body's statements, flat and in order; empty for languages other than SQL.
     pub(crate) body: Vec<Parsed>,
-    /// The language, lower case; `sql` where none is given.
-    pub(crate) language: String,
     /// Replaces one of the same name.
     pub(crate) replaces: bool,
 }
@@ -143,34 +138,72 @@ struct Reader<'t> {
 
 impl Reader<'_> {
     fn read(&self, pieces: &[Piece]) -> Vec<Parsed> {
-        let mut parsed = Vec::with_capacity(pieces.len());
+        let mut parsed = Vec::new();
+        let mut memory = 0usize;
         for piece in pieces {
+            let cost = BYTES_PER_STATEMENT + BYTES_PER_TOKEN * self.needed(piece).len();
+            if memory.saturating_add(cost) > MOST_MEMORY && piece.kind != PieceKind::Mark {
+                self.refuse(piece, &mut parsed);
+                continue;
+            }
+            memory += cost;
             self.read_piece(piece, &mut parsed);
         }
         parsed
     }
 
-    fn read_piece(&self, piece: &Piece, parsed: &mut Vec<Parsed>) {
+    /// The tokens of a piece that are worth parsing: of many rows of VALUES the first says it all.
+    fn needed(&self, piece: &Piece) -> &[Token] {
+        const MANY: usize = 20_000;
         let tokens = self.tokens.get(piece.tokens.0..piece.tokens.1).unwrap_or(&[]);
+        let insert = tokens.len() > MANY && tokens.first().is_some_and(|first| first.keyword() == Keyword::INSERT);
+        let values = if insert { tokens.iter().take(MANY).position(|token| token.keyword() == Keyword::VALUES) } else { None };
+        let Some(values) = values.filter(|values| !heads::has_query(&tokens[..*values])) else { return tokens };
+        let mut depth = 0usize;
+        for (at, token) in tokens.iter().enumerate().skip(values + 1) {
+            match token.kind {
+                Kind::LeftParen => depth += 1,
+                Kind::RightParen => depth = depth.saturating_sub(1),
+                Kind::Comma if depth == 0 => return &tokens[..at],
+                _ => {}
+            }
+        }
+        tokens
+    }
+
+    /// A statement that comes after the memory for trees is used up.
+    fn refuse(&self, piece: &Piece, parsed: &mut Vec<Parsed>) {
+        let tokens = self.tokens.get(piece.tokens.0..piece.tokens.1).unwrap_or(&[]);
+        let (reads, writes) = self.relations(tokens);
+        let message = format!("the trees of the text before it take {} MiB, all that is allowed", MOST_MEMORY >> 20);
+        let body = Body::TooLarge { message, reads, writes };
+        parsed.push(Parsed { span: piece.span(self.tokens), body, mends: Vec::new(), conditional: piece.conditional, height: 0 });
+    }
+
+    fn read_piece(&self, piece: &Piece, parsed: &mut Vec<Parsed>) {
+        let tokens = self.needed(piece);
         let span = piece.span(self.tokens);
         let measure = measure(tokens);
         let height = measure.height();
         let mut push = |body, mends| parsed.push(Parsed { span, body, mends, conditional: piece.conditional, height });
         match piece.kind {
-            PieceKind::Mark => {}
-            PieceKind::Client => push(Body::Nothing { verb: self.first_word(tokens) }, Vec::new()),
+            PieceKind::Mark | PieceKind::Client => {}
             _ if measure.depth > self.options.max_depth || measure.chain > LONGEST_CHAIN => {
                 push(self.too_large(tokens, &measure), Vec::new());
             }
             PieceKind::Statement => {
                 if let Some(literal) = self.constant_script(tokens) {
-                    return parsed.append(&mut self.inner_script(literal));
+                    let inner = self.inner_script(literal).into_iter().map(|mut statement| {
+                        statement.conditional |= piece.conditional;
+                        statement
+                    });
+                    return parsed.extend(inner);
                 }
-                with_deep_stack(height, || self.statement(tokens, piece.conditional, height, parsed));
+                with_deep_stack(height, || self.statement(tokens, piece, height, parsed));
             }
             PieceKind::Routine => match with_deep_stack(height, || self.routine(tokens)) {
                 Some(body) => push(body, Vec::new()),
-                None => with_deep_stack(height, || self.statement(tokens, piece.conditional, height, parsed)),
+                None => with_deep_stack(height, || self.statement(tokens, piece, height, parsed)),
             },
             PieceKind::Condition => push(with_deep_stack(height, || self.condition(tokens)), Vec::new()),
             PieceKind::ForHead => push(with_deep_stack(height, || self.for_head(tokens)), Vec::new()),
@@ -193,8 +226,8 @@ impl Reader<'_> {
     }
 
     /// Parses a statement, mends it where that fails, and pushes what comes of it.
-    fn statement(&self, tokens: &[Token], conditional: bool, height: usize, parsed: &mut Vec<Parsed>) {
-        let span = heads::place(tokens);
+    fn statement(&self, tokens: &[Token], piece: &Piece, height: usize, parsed: &mut Vec<Parsed>) {
+        let (span, conditional) = (piece.span(self.tokens), piece.conditional);
         let mut push = |span, body, mends| parsed.push(Parsed { span, body, mends, conditional, height });
         if let Some(body) = self.command(tokens) {
             return push(span, body, Vec::new());
@@ -297,11 +330,14 @@ impl Reader<'_> {
         let (reads, writes) = self.relations(tokens);
         Body::TooLarge { message, reads, writes }
     }
-
-    fn first_word(&self, tokens: &[Token]) -> String {
-        tokens.first().map_or(String::new(), |token| token.of(self.text).to_ascii_lowercase())
-    }
 }
+
+/// What the trees of one text may take, as estimated by the two figures below.
+const MOST_MEMORY: usize = 320 << 20;
+/// Memory of a statement's own nodes.
+const BYTES_PER_STATEMENT: usize = 12 << 10;
+/// Memory of the nodes that one token makes.
+const BYTES_PER_TOKEN: usize = 350;
 
 /// The longest chain of operators, without a comma between, that is read.
 ///
@@ -395,7 +431,138 @@ fn adds_level(keyword: Keyword) -> bool {
 impl Drop for Parsed {
     /// Drops a tall tree where there is stack for it.
     fn drop(&mut self) {
-        let body = std::mem::replace(&mut self.body, Body::Nothing { verb: String::new() });
+        let body = std::mem::replace(&mut self.body, Body::Nothing);
         with_deep_stack(self.height, || drop(body));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Dialect;
+
+    fn read(text: &str, dialect: Dialect) -> Vec<Parsed> {
+        parse(text, &Options { dialect, ..Options::default() })
+    }
+
+    /// One line a statement: its kind, its text, and whether it may be skipped.
+    fn outline(text: &str, dialect: Dialect) -> Vec<String> {
+        let line = |parsed: &Parsed| {
+            let kind = match &parsed.body {
+                Body::Statement(_) => "statement".to_owned(),
+                Body::ForQuery { variable, .. } => format!("for {variable}"),
+                Body::Expressions(_) => "expression".to_owned(),
+                Body::Routine(routine) => format!("{:?} {} {:?}", routine.kind, routine.name, routine.parameters),
+                Body::Nothing => "nothing".to_owned(),
+                Body::Failed { .. } => "failed".to_owned(),
+                Body::TooLarge { .. } => "too large".to_owned(),
+            };
+            format!("{kind}{}: {}", if parsed.conditional { "?" } else { "" }, parsed.span.of(text))
+        };
+        let mut lines = Vec::new();
+        for parsed in &read(text, dialect) {
+            if let Body::Routine(routine) = &parsed.body {
+                lines.push(line(parsed).lines().next().unwrap_or_default().to_owned());
+                lines.extend(routine.body.iter().map(|inner| format!("  {}", line(inner))));
+            } else {
+                lines.push(line(parsed));
+            }
+        }
+        lines
+    }
+
+    #[test]
+    fn a_bad_statement_costs_no_neighbour_and_names_its_place_and_relations() {
+        let text = "select 1; insert into é.t select a from u join v on ) = 1; select 2";
+        let parsed = read(text, Dialect::Postgres);
+        assert_eq!(parsed.len(), 3);
+        assert!(matches!(parsed[0].body, Body::Statement(_)) && matches!(parsed[2].body, Body::Statement(_)));
+        let Body::Failed { at, reads, writes, .. } = &parsed[1].body else { panic!("{:?}", parsed[1]) };
+        assert_eq!(at.of(text), ")");
+        assert_eq!(reads.iter().map(ToString::to_string).collect::<Vec<_>>(), ["u", "v"]);
+        assert_eq!(writes.iter().map(ToString::to_string).collect::<Vec<_>>(), ["é.t"]);
+    }
+
+    #[test]
+    fn a_script_comes_out_flat() {
+        let text = "DECLARE x INT64 DEFAULT (SELECT max(a) FROM t);
+FOR r IN (SELECT a FROM t) DO
+  IF r.a > (SELECT 1) THEN INSERT INTO u SELECT r.a; ELSE LEAVE; END IF;
+END FOR;
+BEGIN
+  SELECT CASE WHEN TRUE THEN 1 END;
+EXCEPTION WHEN ERROR THEN
+  SELECT 2;
+END;";
+        assert_eq!(
+            outline(text, Dialect::BigQuery),
+            [
+                "statement: DECLARE x INT64 DEFAULT (SELECT max(a) FROM t)",
+                "for r: r IN (SELECT a FROM t)",
+                "expression?: r.a > (SELECT 1)",
+                "statement?: INSERT INTO u SELECT r.a",
+                "nothing?: LEAVE",
+                "statement: SELECT CASE WHEN TRUE THEN 1 END",
+                "statement?: SELECT 2",
+            ]
+        );
+    }
+
+    #[test]
+    fn routines_hold_their_statements_with_places_of_the_whole_text() {
+        let text = "create procedure s.p(in a int, b text) language plpgsql as $$
+begin insert into t select a from u; end $$;";
+        assert_eq!(
+            outline(text, Dialect::Postgres),
+            [
+                "Procedure s.p [\"a\", \"b\"]: create procedure s.p(in a int, b text) language plpgsql as $$",
+                "  statement: insert into t select a from u",
+            ]
+        );
+        let text = "create proc p @a int as begin select 1 insert into t select 2 end
+go
+select 3";
+        assert_eq!(
+            outline(text, Dialect::MsSql),
+            [
+                "Procedure p [\"@a\"]: create proc p @a int as begin select 1 insert into t select 2 end",
+                "  statement: select 1",
+                "  statement: insert into t select 2",
+                "statement: select 3",
+            ]
+        );
+    }
+
+    #[test]
+    fn several_inserts_of_one_statement_come_out_one_by_one() {
+        let text = "from src insert overwrite table t1 select k insert overwrite table t2 select v where k > 1";
+        let parsed = read(text, Dialect::Hive);
+        assert!(parsed.iter().all(|parsed| matches!(&parsed.body, Body::Statement(_))), "{parsed:?}");
+        let spans: Vec<_> = parsed.iter().map(|parsed| parsed.span.of(text)).collect();
+        assert_eq!(spans, ["insert overwrite table t1 select k", "insert overwrite table t2 select v where k > 1"]);
+    }
+
+    #[test]
+    fn dynamic_text_that_is_constant_is_read_in_place() {
+        let text = "execute immediate 'insert into t select ''x'' from a'";
+        assert_eq!(outline(text, Dialect::Snowflake), ["statement: insert into t select ''x'' from a"]);
+    }
+
+    #[test]
+    fn tall_texts_are_read_or_refused_and_never_abort() {
+        let read_on_a_small_stack = |text: String| {
+            let run =
+                move || matches!(read(&text, Dialect::BigQuery).first().map(|parsed| &parsed.body), Some(Body::Statement(_)));
+            std::thread::Builder::new().stack_size(1 << 20).spawn(run).unwrap().join().unwrap()
+        };
+        assert!(read_on_a_small_stack(format!("select {}a{} from t", "(".repeat(200), ")".repeat(200))));
+        assert!(read_on_a_small_stack(format!("select {}a from t", "a + ".repeat(20_000))));
+        assert!(read_on_a_small_stack(format!("select case {} end", "when x = 1 then 2 ".repeat(10_000))));
+        assert!(read_on_a_small_stack(format!("select a from t where a in ({}1)", "1, ".repeat(50_000))));
+        assert!(read_on_a_small_stack(format!("select 1{}", " union all select 1".repeat(2_000))));
+        assert!(!read_on_a_small_stack(format!("select {}a", "a + ".repeat(1_000_000))));
+        assert!(!read_on_a_small_stack(format!("select 1{}", " union all select 1".repeat(100_000))));
+        assert!(!read_on_a_small_stack(format!("select {}a{}", "(".repeat(10_000), ")".repeat(10_000))));
+        assert!(!read_on_a_small_stack(format!("select {}a", "not ".repeat(30_000))));
     }
 }

@@ -244,7 +244,9 @@ impl Engine<'_> {
 
     pub(crate) fn output(&mut self, expr: &Expr, name: Sym, scope: &Scope) -> (Item, Recorded) {
         self.trail.clear();
-        let value = if self.lateral_aliases() { self.value(expr, scope) } else { self.value_without_aliases(expr, scope) };
+        scope.aliases_hidden.set(!self.lateral_aliases());
+        let value = self.value(expr, scope);
+        scope.aliases_hidden.set(false);
         let step = self.step_of(expr, &value);
         let mut reads = std::mem::take(&mut self.trail);
         dedup_reads(&mut reads);
@@ -253,23 +255,6 @@ impl Engine<'_> {
             None => super::spans::span_of(expr),
         };
         (Item::Column(Column { name, value, span }), Recorded { step, reads })
-    }
-
-    fn value_without_aliases(&mut self, expr: &Expr, scope: &Scope) -> Value {
-        if scope.aliases.is_empty() {
-            return self.value(expr, scope);
-        }
-        let bare = Scope {
-            record: scope.record,
-            inputs: scope.inputs.clone(),
-            merged: scope.merged.clone(),
-            aliases: Vec::new(),
-            pending: Vec::new(),
-            aliases_win: false,
-            windows: scope.windows.clone(),
-            parent: scope.parent,
-        };
-        self.value(expr, &bare)
     }
 
     /// Whether the SELECT list sees aliases to its left.

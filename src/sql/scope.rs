@@ -24,6 +24,8 @@ pub(crate) struct Scope<'s> {
     pub(crate) aliases: Vec<Alias>,
     /// Expressions of the SELECT list that may be used before they are reached (ClickHouse).
     pub(crate) pending: Vec<(Sym, &'s ast::Expr)>,
+    /// Set while a SELECT list is read whose items do not see each other.
+    pub(crate) aliases_hidden: std::cell::Cell<bool>,
     /// Whether an alias is preferred to a column of the same name.
     pub(crate) aliases_win: bool,
     /// Named windows.
@@ -86,6 +88,7 @@ impl<'s> Scope<'s> {
             merged: Vec::new(),
             aliases: Vec::new(),
             pending: Vec::new(),
+            aliases_hidden: std::cell::Cell::new(false),
             aliases_win: false,
             windows: Vec::new(),
             parent,
@@ -301,6 +304,9 @@ impl Engine<'_> {
     }
 
     fn resolve_alias(&mut self, key: Sym, scope: &Scope) -> Option<Value> {
+        if scope.aliases_hidden.get() {
+            return None;
+        }
         if let Some(alias) = scope.aliases.iter().find(|alias| alias.key == key) {
             let reads = alias.reads.clone();
             self.trail.extend(reads);

@@ -14,6 +14,7 @@ use super::{
     names::Sym,
     parse::{self, Body, Parsed, RoutineKind},
     scope::{Scope, struct_of},
+    spans::widen,
     statement::{Created, Outcome},
     value::{Item, UNKNOWN, Value},
 };
@@ -51,12 +52,15 @@ pub(crate) fn run(text: &str, parsed: &[Parsed], options: &Options, lookups: &dy
     let statements = steps.len() as u32;
     let targets = compose(&steps, &engine.relations);
     let references = references(&steps, &targets, &engine.relations, routines, (statements, failed));
-    let analysis = Analysis {
+    let mut analysis = Analysis {
         relations: std::mem::take(&mut engine.relations),
         statements: steps.into_iter().map(|step| step.lineage).collect(),
         targets,
         diagnostics: std::mem::take(&mut engine.diagnostics),
     };
+    if options.derivations {
+        widen(&mut analysis, text, options.dialect);
+    }
     Run { analysis, references }
 }
 
@@ -101,7 +105,7 @@ impl Reader<'_, '_> {
                 self.finish(outcome, piece.span, inside);
             }
             Body::Routine(routine) => self.read_routine(routine, piece.span),
-            Body::Nothing { .. } => {
+            Body::Nothing => {
                 let outcome = Outcome { verb: "none", ..Outcome::default() };
                 self.finish(outcome, piece.span, inside);
             }
@@ -167,9 +171,9 @@ impl Reader<'_, '_> {
             outcome.replaces.push(relation);
         }
         let known = KnownRoutine { parameters: routine.parameters.clone(), body: None, is_table: false, is_aggregate: false };
-        let key = routine.name.key(self.engine.dialect).to_lowercase();
+        let key = routine.name.to_string().to_lowercase();
         let opaque = Routine { parameters, body: RoutineBody::Opaque, is_aggregate: false };
-        self.engine.routines.insert(key, Rc::new(opaque));
+        self.engine.routines.insert(key, Some(Rc::new(opaque)));
         outcome.routine = Some((routine.name.clone(), known));
         self.finish(outcome, span, None);
     }
@@ -197,6 +201,7 @@ impl Reader<'_, '_> {
         self.engine.scopes.clear();
         self.engine.sources.clear();
         self.engine.calls.clear();
+        self.engine.called.clear();
         self.engine.trail.clear();
     }
 
@@ -351,7 +356,7 @@ pub(crate) fn parse_text(text: &str, dialect: Dialect) -> Vec<Statement> {
     let options = Options { dialect, ..Options::default() };
     parse::parse(text, &options)
         .into_iter()
-        .filter_map(|mut piece| match std::mem::replace(&mut piece.body, Body::Nothing { verb: String::new() }) {
+        .filter_map(|mut piece| match std::mem::replace(&mut piece.body, Body::Nothing) {
             Body::Statement(statement) => Some(*statement),
             _ => None,
         })

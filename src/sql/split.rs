@@ -79,6 +79,7 @@ pub(crate) fn pieces(text: &str, tokens: &[Token], range: (usize, usize), dialec
         body,
         at: range.0,
         blocks: Vec::new(),
+        conditions: 0,
         pieces: Vec::new(),
         delimiter: None,
         hangs: false,
@@ -101,6 +102,16 @@ enum Block {
     Case,
 }
 
+impl Block {
+    /// Whether what stands in it may never run.
+    fn is_condition(self) -> bool {
+        match self {
+            Block::Handler | Block::If | Block::Loop | Block::Case => true,
+            Block::Begin | Block::Declare => false,
+        }
+    }
+}
+
 struct Splitter<'t> {
     text: &'t str,
     tokens: &'t [Token],
@@ -108,6 +119,8 @@ struct Splitter<'t> {
     body: bool,
     at: usize,
     blocks: Vec<Block>,
+    /// How many of the open blocks may be skipped.
+    conditions: usize,
     pieces: Vec<Piece>,
     /// What DELIMITER says, where it is not `;`.
     delimiter: Option<&'t str>,
@@ -206,9 +219,20 @@ impl<'t> Splitter<'t> {
         before.rsplit('\n').next().is_some_and(|line| line.trim().is_empty())
     }
 
+    fn open(&mut self, block: Block) {
+        self.conditions += usize::from(block.is_condition());
+        self.blocks.push(block);
+    }
+
+    fn close(&mut self) {
+        if let Some(block) = self.blocks.pop() {
+            self.conditions -= usize::from(block.is_condition());
+        }
+    }
+
     fn push(&mut self, kind: PieceKind, from: usize, to: usize) {
         if from < to {
-            let mut conditional = self.blocks.iter().any(|block| !matches!(block, Block::Begin | Block::Declare));
+            let mut conditional = self.conditions > 0;
             if kind == PieceKind::Statement {
                 conditional |= std::mem::take(&mut self.hangs);
             }
@@ -249,6 +273,163 @@ impl<'t> Splitter<'t> {
             let end = (from..self.tokens.len()).find(|at| self.is_terminator(*at)).unwrap_or(self.tokens.len());
             let kind = if self.blocks.last() == Some(&Block::Declare) { PieceKind::Declaration } else { PieceKind::Statement };
             self.push(kind, from, end);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn cut(text: &str, dialect: Dialect) -> Vec<(PieceKind, &str)> {
+        let split = split(text, dialect);
+        split.pieces.iter().map(|piece| (piece.kind, piece.span(&split.tokens).of(text))).collect()
+    }
+
+    #[test]
+    fn semicolons_in_quotes_and_comments_do_not_cut() {
+        use PieceKind::Statement;
+        let text = "select ';' /* ; */ ; -- ;\nselect \"a;\"";
+        assert_eq!(cut(text, Dialect::Postgres), [(Statement, "select ';'"), (Statement, "select \"a;\"")]);
+        let text = "select r\"\"\"a;'\"\"\" # ;\n; select 'it\\';'";
+        assert_eq!(cut(text, Dialect::BigQuery), [(Statement, "select r\"\"\"a;'\"\"\""), (Statement, "select 'it\\';'")]);
+    }
+
+    #[test]
+    fn transactions_are_no_blocks() {
+        let kinds: Vec<_> = cut("begin; insert into t values (1); commit; begin transaction; end;", Dialect::Postgres);
+        assert!(kinds.iter().all(|(kind, _)| *kind == PieceKind::Statement), "{kinds:?}");
+    }
+
+    #[test]
+    fn tsql_needs_no_semicolons() {
+        let text =
+            "declare @x int = 1 if @x = 1 begin update t set a = 1 end else delete from t where a = case when 1=1 then 2 end
+with c as (select 1 a) insert into u select a from c union all select 2 select 3";
+        let statements: Vec<_> = cut(text, Dialect::MsSql)
+            .into_iter()
+            .filter(|(kind, _)| *kind == PieceKind::Statement)
+            .map(|(_, text)| text)
+            .collect();
+        assert_eq!(
+            statements,
+            [
+                "declare @x int = 1",
+                "update t set a = 1",
+                "delete from t where a = case when 1=1 then 2 end",
+                "with c as (select 1 a) insert into u select a from c union all select 2",
+                "select 3",
+            ]
+        );
+    }
+
+    #[test]
+    fn delimiters_of_mysql_are_followed() {
+        let text = "delimiter //\ncreate procedure p() begin select 1; select 2; end//\ndelimiter ;\nselect 3;";
+        assert_eq!(
+            cut(text, Dialect::MySql),
+            [
+                (PieceKind::Client, "delimiter //"),
+                (PieceKind::Routine, "create procedure p() begin select 1; select 2; end"),
+                (PieceKind::Client, "delimiter ;"),
+                (PieceKind::Statement, "select 3"),
+            ]
+        );
+    }
+
+    fn sqlish() -> impl Strategy<Value = String> {
+        const WORDS: &[&str] = &[
+            "begin",
+            "end",
+            "if",
+            "then",
+            "else",
+            "case",
+            "when",
+            "loop",
+            "for",
+            "in",
+            "do",
+            "declare",
+            ";",
+            "(",
+            ")",
+            "'",
+            "\"",
+            "`",
+            "$$",
+            "--",
+            "/*",
+            "*/",
+            "\n",
+            "select",
+            "create",
+            "procedure",
+            "as",
+            "x",
+            "é",
+            "1",
+            ",",
+            ".",
+            "go",
+            "[",
+            "]",
+            "#",
+            "insert",
+            "delimiter",
+            "//",
+            "exception",
+            "end if",
+            "return",
+            "from",
+            "<",
+            ">>",
+            "array",
+            "struct",
+            "with",
+            "pivot",
+            "on",
+            "using",
+        ];
+        proptest::collection::vec(proptest::sample::select(WORDS), 0..40).prop_map(|words| words.join(" "))
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_are_in_order_and_leave_only_terminators(text in prop_oneof![sqlish(), any::<String>()], at in 0..Dialect::ALL.len()) {
+            let dialect = Dialect::ALL[at];
+            let split = split(&text, dialect);
+            let mut next = 0;
+            for piece in &split.pieces {
+                prop_assert!(piece.tokens.0 >= next && piece.tokens.1 > piece.tokens.0);
+                for gap in &split.tokens[next..piece.tokens.0] {
+                    let text = gap.of(&text);
+                    prop_assert!(matches!(text, ";" | "/" | "//") || text.eq_ignore_ascii_case("go"), "{text} lost");
+                }
+                next = piece.tokens.1;
+            }
+        }
+
+        #[test]
+        fn any_text_is_read(text in prop_oneof![sqlish(), any::<String>()], at in 0..Dialect::ALL.len()) {
+            let options = super::super::Options { dialect: Dialect::ALL[at], ..Default::default() };
+            for parsed in super::super::parse::parse(&text, &options) {
+                prop_assert!(text.get(parsed.span.start as usize..parsed.span.end as usize).is_some());
+            }
+        }
+
+        #[test]
+        fn tokens_are_in_order_and_between_them_is_blank(text in prop_oneof![sqlish(), any::<String>()], at in 0..Dialect::ALL.len()) {
+            let mut end = 0;
+            for token in lexer::lex(&text, Dialect::ALL[at]) {
+                let gap = text.get(end..token.start as usize);
+                let blank = |letter: char| letter.is_whitespace() || matches!(letter, '\0' | '\u{feff}' | '\u{200b}');
+                prop_assert!(gap.is_some_and(|gap| gap.chars().all(blank)));
+                prop_assert!(token.end > token.start && text.get(token.start as usize..token.end as usize).is_some());
+                end = token.end as usize;
+            }
         }
     }
 }

@@ -116,7 +116,9 @@ impl Converter<'_> {
     /// Whether a period touches the word, so that it is part of a name and no keyword.
     fn is_part(&self, token: lexer::Token, next: Option<&lexer::Token>) -> bool {
         self.last.is_some_and(|last| last.kind == Kind::Period && last.end == token.start)
-            || next.is_some_and(|next| next.kind == Kind::Period && next.start == token.end)
+            // `CASE … END.*` is no name.
+            || (token.keyword() != Keyword::END
+                && next.is_some_and(|next| next.kind == Kind::Period && next.start == token.end))
     }
 
     fn push(&mut self, converted: Token, token: lexer::Token) {

@@ -2,6 +2,8 @@
 
 #![expect(unreachable_pub, reason = "filter_fn declares a public field in what it generates")]
 
+use std::collections::BTreeSet;
+
 use askama::Values;
 
 use super::{
@@ -261,12 +263,6 @@ pub(crate) fn tone(severity: &Severity, _: &dyn Values) -> Printed<&'static str>
     })
 }
 
-/// `text` in quotes of matching parts: the bytes of `marks` stand in `<mark>`.
-#[askama::filter_fn]
-pub(crate) fn marked<W: Words>(text: W, _: &dyn Values, marks: &[(usize, usize)]) -> Printed<Markup> {
-    Ok(with_marks(text.words(), marks))
-}
-
 /// SQL in colours.
 #[askama::filter_fn]
 pub(crate) fn sql<W: Words>(text: W, _: &dyn Values) -> Printed<Markup> {
@@ -370,7 +366,18 @@ pub(crate) fn hit_url(hit: &Hit, _: &dyn Values) -> Printed<String> {
 /// The name of a hit with what matched marked.
 #[askama::filter_fn]
 pub(crate) fn hit_name(hit: &Hit, _: &dyn Values) -> Printed<Markup> {
-    Ok(marked_name(&hit.asset, hit.column.as_deref(), &hit.name_marks))
+    Ok(match &hit.column {
+        Some(column) => with_marks(column, &hit.name_marks),
+        None => marked_name(&hit.asset, None, &hit.name_marks),
+    })
+}
+
+/// What a hit means, in a line without Markdown's marks, with what matched marked.
+#[askama::filter_fn]
+pub(crate) fn hit_summary(hit: &Hit, _: &dyn Values) -> Printed<Markup> {
+    let line = prose::first_line(&hit.summary);
+    let words: BTreeSet<&str> = hit.summary_marks.iter().filter_map(|(start, end)| hit.summary.get(*start..*end)).collect();
+    Ok(with_marks(&line, &places_of(&line, &words)))
 }
 
 /// The address of a suggestion.
@@ -473,6 +480,20 @@ pub(super) fn with_marks(text: &str, marks: &[(usize, usize)]) -> Markup {
 /// `materialized view`.
 pub(super) fn kind_in_words(kind: AssetKind) -> String {
     kind.word().replace('_', " ")
+}
+
+/// Where `words` stand in `line`, in order, none over another.
+fn places_of(line: &str, words: &BTreeSet<&str>) -> Vec<(usize, usize)> {
+    let found = words.iter().filter(|word| !word.is_empty()).flat_map(|word| line.match_indices(word));
+    let mut places: Vec<(usize, usize)> = found.map(|(at, word)| (at, at + word.len())).collect();
+    places.sort_unstable();
+    let mut end = 0;
+    places.retain(|place| {
+        let free = place.0 >= end;
+        end = if free { place.1 } else { end };
+        free
+    });
+    places
 }
 
 /// `1 table`, `2 tables`, `3 queries`.
@@ -584,7 +605,7 @@ mod tests {
 
     #[test]
     fn long_names_lose_their_middle_not_their_end() {
-        assert_eq!(middle("moz-fx-data-shared-prod.telemetry.clients_daily", 24), "moz-fx-d….clients_daily");
+        assert_eq!(middle("moz-fx-data-shared-prod.telemetry.clients_daily", 24), "moz-fx-d…y.clients_daily");
         assert_eq!(middle("short", 24), "short");
     }
 

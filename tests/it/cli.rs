@@ -1,9 +1,14 @@
 //! The binary, run as a person or a script runs it.
 
 use std::{
-    io::Write,
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    path::PathBuf,
     process::{Command, Output, Stdio},
 };
+
+use tempfile::TempDir;
 
 fn wellspring(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wellspring"));
@@ -81,4 +86,161 @@ fn jsonl_answers_a_thousand_lines_in_order() {
     let output = run_with_input(&["lineage", "--jsonl"], input.as_bytes());
     let ids: Vec<_> = json_lines(&output).iter().map(|answer| answer["id"].as_u64().unwrap()).collect();
     assert_eq!(ids, (0..1_000).collect::<Vec<_>>());
+}
+
+/// A crawled folder of plain SQL, and a home of its own.
+struct Crawled {
+    folder: TempDir,
+}
+
+impl Crawled {
+    fn new() -> Crawled {
+        let folder = TempDir::new().unwrap();
+        let sql = folder.path().join("sql");
+        fs::create_dir_all(&sql).unwrap();
+        fs::write(sql.join("raw.sql"), "create table raw.orders (id int, amount numeric, state text);\n").unwrap();
+        fs::write(
+            sql.join("mart.sql"),
+            "create table mart.revenue as\nselect id, sum(amount) as total from raw.orders where state = 'paid' group by id;\n",
+        )
+        .unwrap();
+        fs::write(sql.join("broken.sql"), "create table mart.broken as select (;\n").unwrap();
+        let crawled = Crawled { folder };
+        let output = crawled.run(&["crawl", crawled.path("sql").to_str().unwrap(), "--json"]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let run: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(run["state"], "published");
+        crawled
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = wellspring(arguments);
+        let data = self.path("data");
+        command.env("HOME", self.folder.path()).env_remove("XDG_DATA_HOME").env("WELLSPRING_DATA", data);
+        command.current_dir(self.folder.path());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+}
+
+#[test]
+fn every_command_that_prints_data_prints_json_and_ends_with_its_code() {
+    let crawled = Crawled::new();
+    let commands: [(&[&str], i32); 13] = [
+        (&["search", "revenue"], 0),
+        (&["search", "zzzzqqqq"], 1),
+        (&["show", "mart.revenue"], 0),
+        (&["show", "mart.revenue.total"], 0),
+        (&["trace", "mart.revenue.total"], 0),
+        (&["trace", "--down", "mart.revenue.total"], 1),
+        (&["impact", "raw.orders.amount"], 0),
+        (&["impact", "mart.revenue"], 1),
+        (&["explain", "mart.revenue.total"], 0),
+        (&["runs"], 0),
+        (&["diagnostics"], 1),
+        (&["diagnostics", "syntax-error"], 1),
+        (&["doctor"], 0),
+    ];
+    for (arguments, code) in commands {
+        let plain = crawled.run(arguments);
+        assert_eq!(plain.status.code(), Some(code), "{arguments:?} {plain:?}");
+        assert!(!plain.stdout.is_empty() && !plain.stdout.contains(&0x1b), "{arguments:?} {plain:?}");
+        let json = crawled.run(&[arguments, &["--json"]].concat());
+        assert_eq!(json.status.code(), Some(code), "{arguments:?}");
+        serde_json::from_slice::<serde_json::Value>(&json.stdout).unwrap();
+    }
+}
+
+#[test]
+fn an_unknown_name_prints_nothing_to_stdout_and_ends_with_1() {
+    let crawled = Crawled::new();
+    for command in ["show", "trace", "impact", "explain"] {
+        let output = crawled.run(&[command, "mart.revenu"]);
+        assert_eq!(output.status.code(), Some(1), "{command}");
+        assert!(output.stdout.is_empty(), "{command}");
+        assert!(String::from_utf8(output.stderr).unwrap().contains("mart.revenue"), "{command} suggests");
+    }
+}
+
+#[test]
+fn a_trace_is_a_tree_down_to_the_raw_column() {
+    let crawled = Crawled::new();
+    let text = String::from_utf8(crawled.run(&["trace", "mart.revenue.total"]).stdout).unwrap();
+    assert!(text.starts_with("mart.revenue.total\n"), "{text}");
+    assert!(text.contains("└─ raw.orders.amount  AGGREGATION\n"), "{text}");
+}
+
+#[test]
+fn export_is_the_same_bytes_twice_and_json_lines() {
+    let crawled = Crawled::new();
+    let first = crawled.run(&["export", "--jsonl"]);
+    assert_eq!(first.status.code(), Some(0));
+    assert_eq!(first.stdout, crawled.run(&["export", "--jsonl"]).stdout);
+    let kinds: Vec<_> = json_lines(&first).iter().map(|line| line["type"].as_str().unwrap().to_owned()).collect();
+    for kind in ["asset", "column_edge", "row_edge", "asset_edge", "diagnostic"] {
+        assert!(kinds.iter().any(|found| found == kind), "{kind}: {kinds:?}");
+    }
+}
+
+#[test]
+fn a_backup_can_be_restored_and_the_index_rebuilt() {
+    let crawled = Crawled::new();
+    let before = crawled.run(&["export", "--jsonl"]).stdout;
+    assert_eq!(crawled.run(&["backup", "copy"]).status.code(), Some(0));
+    assert_eq!(crawled.run(&["backup", "copy"]).status.code(), Some(2), "a file that is there is kept");
+    fs::write(crawled.path("sql/more.sql"), "create view mart.more as select id from mart.revenue;\n").unwrap();
+    assert_eq!(crawled.run(&["crawl", "sql"]).status.code(), Some(0));
+    assert_ne!(crawled.run(&["export", "--jsonl"]).stdout, before);
+    let restored = crawled.run(&["restore", "copy"]);
+    assert_eq!(restored.status.code(), Some(0), "{restored:?}");
+    assert_eq!(crawled.run(&["export", "--jsonl"]).stdout, before);
+    assert_eq!(crawled.run(&["reindex"]).status.code(), Some(0));
+    assert_eq!(crawled.run(&["search", "mart.more", "--kind", "view"]).status.code(), Some(1));
+}
+
+#[test]
+fn without_a_catalog_a_question_says_how_to_make_one() {
+    let folder = TempDir::new().unwrap();
+    let output = wellspring(&["search", "x"])
+        .env("HOME", folder.path())
+        .env_remove("XDG_DATA_HOME")
+        .env_remove("WELLSPRING_DATA")
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("wellspring serve PATH"));
+}
+
+#[test]
+fn init_writes_a_configuration_that_crawl_reads_and_keeps_one_that_is_there() {
+    let crawled = Crawled::new();
+    assert_eq!(crawled.run(&["init", "sql"]).status.code(), Some(0));
+    assert_eq!(crawled.run(&["init", "sql"]).status.code(), Some(2));
+    let output = crawled.run(&["crawl", "--config", "sql/wellspring.toml"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[test]
+fn serve_binds_at_once_answers_and_stops_on_sigterm() {
+    let crawled = Crawled::new();
+    let mut server =
+        crawled.command(&["serve", "sql", "--addr", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let addr = line.trim().rsplit("http://").next().unwrap().to_owned();
+    let mut stream = TcpStream::connect(&addr).unwrap();
+    write!(stream, "GET /healthz HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(Command::new("kill").arg(server.id().to_string()).status().unwrap().success());
+    assert_eq!(server.wait().unwrap().code(), Some(0));
 }

@@ -231,6 +231,15 @@ async fn a_commit_that_touches_no_file_writes_no_rows() {
 }
 
 #[tokio::test]
+async fn more_documents_than_wait_to_be_written_are_all_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    let many = (0..600).map(|at| (format!("{at}.sql"), format!("create table t{at} as select x, {at} as y from raw")));
+    let report = crawl_files(&store, &config(), &many.collect()).await;
+    assert_eq!((report.counts.analysed, report.counts.column_edges), (600, 600));
+}
+
+#[tokio::test]
 async fn a_folder_is_crawled_again_and_again_reading_only_what_changed() {
     let (folder, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let write = |path: &str, text: &str| std::fs::write(folder.path().join(path), text).unwrap();

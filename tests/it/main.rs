@@ -22,6 +22,8 @@ mod lineage;
 #[cfg(test)]
 mod little_company;
 #[cfg(test)]
+mod parse;
+#[cfg(test)]
 mod search;
 #[cfg(test)]
 mod sources;

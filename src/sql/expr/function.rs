@@ -21,7 +21,7 @@ impl Engine<'_> {
         if let Some(value) = self.inline_function(function, scope) {
             return value;
         }
-        let aggregate = functions::is_aggregate(&name) || self.is_user_aggregate(&function.name);
+        let aggregate = functions::is_aggregate(&name) || self.is_user_aggregate(&name);
         let kind = if aggregate { Aggregation } else { Transformation };
         let mut all = Value::default();
         let arguments = arguments_of(function);
@@ -201,34 +201,54 @@ impl Engine<'_> {
 
     /// The routine of that name, from the script or the catalog; the call is noted.
     pub(crate) fn find_routine(&mut self, name: &ast::ObjectName) -> Option<Rc<Routine>> {
+        let key = function_key(name);
+        if let Some(found) = self.routines.get(&key) {
+            let routine = found.clone();
+            if key.contains('.') || routine.is_some() {
+                self.note_call(name, &key);
+            }
+            return routine;
+        }
         let called = self.relation_name(name);
-        let key = called.key(self.dialect).to_lowercase();
-        if let Some(routine) = self.routines.get(&key) {
-            let routine = Rc::clone(routine);
-            self.note_call(called);
-            return Some(routine);
+        let routine = self.lookups.routine(&called).map(|known| {
+            let parameters = known.parameters.iter().map(|parameter| self.names.intern(parameter)).collect();
+            let body = match &known.body {
+                Some(body) => crate::sql::script::parse_routine_body(body, known.is_table, self.dialect),
+                None => RoutineBody::Opaque,
+            };
+            Rc::new(Routine { parameters, body, is_aggregate: known.is_aggregate })
+        });
+        if key.contains('.') || routine.is_some() {
+            self.note_call(name, &key);
         }
-        let known = self.lookups.routine(&called)?;
-        let parameters = known.parameters.iter().map(|parameter| self.names.intern(parameter)).collect();
-        let body = match &known.body {
-            Some(body) => crate::sql::script::parse_routine_body(body, known.is_table, self.dialect),
-            None => RoutineBody::Opaque,
-        };
-        let routine = Rc::new(Routine { parameters, body, is_aggregate: known.is_aggregate });
-        self.routines.insert(key, Rc::clone(&routine));
-        self.note_call(called);
-        Some(routine)
+        self.routines.insert(key, routine.clone());
+        routine
     }
 
-    fn note_call(&mut self, called: crate::model::RelationName) {
-        if !self.calls.contains(&called) {
-            self.calls.push(called);
+    /// Calls of routines that are not built in.
+    fn note_call(&mut self, name: &ast::ObjectName, key: &str) {
+        const BUILT_IN: &[&str] = &[
+            "safe.",
+            "net.",
+            "keys.",
+            "hll_count.",
+            "kll_quantiles.",
+            "aead.",
+            "ml.",
+            "ai.",
+            "d3a_count.",
+            "sys.",
+            "pg_catalog.",
+        ];
+        if BUILT_IN.iter().any(|prefix| key.starts_with(prefix)) || !self.called.insert(key.to_owned()) {
+            return;
         }
+        let called = self.relation_name(name);
+        self.calls.push(called);
     }
 
-    fn is_user_aggregate(&self, name: &ast::ObjectName) -> bool {
-        let key = self.relation_name(name).key(self.dialect).to_lowercase();
-        self.routines.get(&key).is_some_and(|routine| routine.is_aggregate)
+    fn is_user_aggregate(&self, key: &str) -> bool {
+        matches!(self.routines.get(key), Some(Some(routine)) if routine.is_aggregate)
     }
 }
 

@@ -25,6 +25,9 @@ fn snapshot(mended: &mut Mended) {
         mended.remove(at, at + 1, "snapshot");
     }
     let Some((_, after)) = created(mended, K::TABLE) else { return };
+    if mended.is_keyword(after + 1, K::CLONE) && (mended.is_word(after, "SHALLOW") || mended.is_word(after, "DEEP")) {
+        mended.remove(after, after + 1, "clone kind");
+    }
     let source = mended.find(after, mended.len(), |mended, at| mended.is_keyword(at, K::CLONE) || mended.is_keyword(at, K::COPY));
     let Some(source) = source else { return };
     if mended.is_keyword(source, K::COPY) && mended.is_name(source + 1) && !mended.is_keyword(source + 1, K::GRANTS) {

@@ -14,7 +14,10 @@ use crate::{
 pub(super) fn mend(mended: &mut Mended, dialect: Dialect) {
     typed_arrays(mended);
     structs(mended, dialect);
-    window_pipe(mended);
+    case_stars(mended);
+    if dialect == Dialect::BigQuery {
+        model_arguments(mended);
+    }
     if dialect == Dialect::Redshift {
         bracket_names(mended);
     }
@@ -68,14 +71,56 @@ fn structs(mended: &mut Mended, dialect: Dialect) {
     mended.remove_all(&names, "struct field name");
 }
 
-/// `|> WINDOW f() OVER () AS x` is the older word for EXTEND.
-fn window_pipe(mended: &mut Mended) {
+/// `CASE … END.*` becomes `(CASE … END).*`.
+fn case_stars(mended: &mut Mended) {
+    let mut open = Vec::new();
+    let mut around = Vec::new();
     for at in 0..mended.len() {
-        if mended.is(at, &Token::VerticalBarRightAngleBracket) && mended.is_keyword(at + 1, K::WINDOW) {
-            let place = mended.place(at + 1);
-            mended.tokens[at + 1] = keyword_at("EXTEND", place);
-            mended.note("pipe window", place);
+        match mended.keyword(at) {
+            K::CASE => open.push(at),
+            _ if mended.is_word(at, "END") => {
+                if let Some(case) = open.pop()
+                    && mended.is(at + 1, &Token::Period)
+                    && mended.is(at + 2, &Token::Mul)
+                {
+                    around.push((case, at));
+                }
+            }
+            _ => {}
         }
+    }
+    for (case, end) in around.into_iter().rev() {
+        let place = mended.place(end);
+        mended.tokens.insert(end + 1, symbol_at(Token::RParen, place));
+        mended.tokens.insert(case, symbol_at(Token::LParen, mended.place(case)));
+        mended.note("star of case", place);
+    }
+}
+
+/// BigQuery's arguments `MODEL name` and `TABLE name`: a literal, and a query of all its columns.
+fn model_arguments(mended: &mut Mended) {
+    let mut at = 1;
+    while at < mended.len() {
+        let argument = matches!(mended.token(at - 1), Token::LParen | Token::Comma);
+        let end = if argument && mended.is_name(at + 1) { mended.past_name(at + 1) } else { None };
+        let ends = end.filter(|end| matches!(mended.token(*end), Token::Comma | Token::RParen));
+        if let Some(end) = ends {
+            let span = mended.span(at, end);
+            if mended.is_word(at, "MODEL") {
+                let literal =
+                    TokenWithSpan::new(Token::SingleQuotedString(String::new()), located(span.start as usize, span.end as usize));
+                mended.tokens.splice(at..end, [literal]);
+                mended.note("model argument", span);
+            } else if mended.is_keyword(at, K::TABLE) {
+                let mut query = vec![symbol_at(Token::LParen, span), keyword_at("SELECT", span)];
+                query.extend([symbol_at(Token::Mul, span), keyword_at("FROM", span)]);
+                query.extend(mended.slice(at + 1, end));
+                query.push(symbol_at(Token::RParen, span));
+                mended.tokens.splice(at..end, query);
+                mended.note("table argument", span);
+            }
+        }
+        at += 1;
     }
 }
 

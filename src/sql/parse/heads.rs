@@ -17,36 +17,36 @@ impl Reader<'_> {
         match self.expression(tokens) {
             Ok(condition) => Body::Expressions(vec![condition]),
             Err(error) if has_query(tokens) => self.failed(tokens, &error),
-            Err(_) => Body::Nothing { verb: "condition".to_owned() },
+            Err(_) => Body::Nothing,
         }
     }
 
     /// `variable IN (query)`, `variable AS query`, `i IN 1 .. 10`.
     pub(super) fn for_head(&self, tokens: &[Token]) -> Body {
         let mark = tokens.iter().position(|token| matches!(token.keyword(), K::IN | K::AS));
-        let (Some(variable), Some(mark)) = (tokens.first(), mark) else { return self.nothing(tokens) };
+        let (Some(variable), Some(mark)) = (tokens.first(), mark) else { return Body::Nothing };
         self.rows_of(variable.of(self.text), tokens.get(mark + 1..).unwrap_or(&[]))
     }
 
     /// `name type := expression`, `name CURSOR FOR query`.
     pub(super) fn declaration(&self, tokens: &[Token]) -> Body {
-        let Some(name) = tokens.first() else { return self.nothing(tokens) };
+        let Some(name) = tokens.first() else { return Body::Nothing };
         let mark = tokens.iter().position(|token| {
             matches!(token.keyword(), K::DEFAULT | K::FOR | K::IS | K::AS) || matches!(token.of(self.text), ":=" | "=")
         });
-        let Some(value) = mark.and_then(|mark| tokens.get(mark + 1..)) else { return self.nothing(tokens) };
+        let Some(value) = mark.and_then(|mark| tokens.get(mark + 1..)) else { return Body::Nothing };
         if value.first().is_some_and(|first| self.starts_query(*first)) || has_query(value) {
             return self.rows_of(name.of(self.text), value);
         }
         match self.expression(value) {
             Ok(value) => Body::Expressions(vec![value]),
-            Err(_) => self.nothing(tokens),
+            Err(_) => Body::Nothing,
         }
     }
 
     fn rows_of(&self, variable: &str, query: &[Token]) -> Body {
         if !has_query(query) {
-            return self.nothing(query);
+            return Body::Nothing;
         }
         match self.query(query) {
             Ok(query) => Body::ForQuery { variable: variable.to_owned(), query },
@@ -90,10 +90,6 @@ impl Reader<'_> {
             token if token.token == Parsable::EOF => Ok(parsed),
             token => parser.expected_ref("the end", token),
         }
-    }
-
-    pub(super) fn nothing(&self, tokens: &[Token]) -> Body {
-        Body::Nothing { verb: self.first_word(tokens) }
     }
 
     fn starts_query(&self, token: Token) -> bool {
@@ -202,7 +198,7 @@ impl Reader<'_> {
         let word = first.of(self.text);
         if matches!(first.kind, Kind::Word(_)) && !has_query(tokens) && QUIET.iter().any(|quiet| word.eq_ignore_ascii_case(quiet))
         {
-            return Some(self.nothing(tokens));
+            return Some(Body::Nothing);
         }
         let named = matches!(first.kind, Kind::Word(K::NoKeyword | K::ASSERT) | Kind::Quoted)
             || tokens.get(1).is_some_and(|next| next.kind == Kind::Period);
@@ -226,7 +222,7 @@ impl Reader<'_> {
             .any(|token| matches!(token.keyword(), K::TABLE | K::VIEW) && !token.is_word(self.text, "FUNCTION"));
         let moves = verb != K::ALTER && relation;
         let renames = tokens.iter().any(|token| matches!(token.keyword(), K::RENAME | K::SWAP | K::EXCHANGE));
-        (!moves && !(relation && renames)).then(|| self.nothing(tokens))
+        (!(moves || relation && renames)).then_some(Body::Nothing)
     }
 
     /// Where an INTO clause of a SELECT assigns variables, as in PL/pgSQL, PL/SQL and MySQL.

@@ -39,7 +39,7 @@ impl Reader<'_> {
         let language = self.language(tokens.get(after..)?);
         let body = self.routine_body(tokens, after, kind, &language)?;
         let replaces = tokens.iter().take(at).any(|token| matches!(token.keyword(), K::REPLACE | K::ALTER));
-        Some(Body::Routine(Box::new(Routine { name, kind, parameters, body, language, replaces })))
+        Some(Body::Routine(Box::new(Routine { name, kind, parameters, body, replaces })))
     }
 
     fn kind_word(&self, tokens: &[Token]) -> Option<usize> {
@@ -125,13 +125,18 @@ impl Reader<'_> {
 
     /// The statements of the body; `None` where it is an expression.
     fn routine_body(&self, tokens: &[Token], after: usize, kind: RoutineKind, language: &str) -> Option<Vec<Parsed>> {
+        let class_name = matches!(self.options.dialect, Dialect::Hive | Dialect::Spark | Dialect::Databricks);
         let scripted = matches!(language, "sql" | "plpgsql" | "plsql" | "snowflake");
         let offset = self.tokens.iter().position(|token| token.start == tokens[0].start)?;
         let text = tokens.iter().enumerate().skip(after).find(|(at, token)| {
             matches!(token.kind, Kind::Dollar | Kind::Text) && matches!(tokens[at - 1].keyword(), K::AS | K::IS)
         });
         if let Some((_, literal)) = text {
-            return Some(if scripted { self.inner_script(*literal) } else { Vec::new() });
+            return Some(if scripted && !(class_name && literal.kind == Kind::Text) {
+                self.inner_script(*literal)
+            } else {
+                Vec::new()
+            });
         }
         if !scripted {
             return Some(Vec::new());

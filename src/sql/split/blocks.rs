@@ -29,7 +29,7 @@ impl Splitter<'_> {
             K::CASE => self.case(),
             K::WHEN if self.blocks.last() == Some(&Block::Case) => self.condition(&["THEN"], None),
             K::WHEN if self.blocks.last() == Some(&Block::Handler) => self.handler(),
-            K::EXCEPTION if self.blocks.contains(&Block::Begin) => self.handler(),
+            K::EXCEPTION if matches!(self.blocks.last(), Some(Block::Begin | Block::Handler | Block::If)) => self.handler(),
             K::DECLARE => self.declare(),
             _ => self.rare_mark(),
         }
@@ -44,7 +44,7 @@ impl Splitter<'_> {
         } else if self.is(at, "FOREACH") {
             self.for_head()
         } else if self.is_any(at, &["LOOP", "REPEAT"]) && !self.ends(at + 1) && !self.is_kind(at + 1, Kind::LeftParen) {
-            self.blocks.push(Block::Loop);
+            self.open(Block::Loop);
             self.mark(1)
         } else {
             false
@@ -72,11 +72,11 @@ impl Splitter<'_> {
 
     fn begin(&mut self) -> bool {
         if self.blocks.last() == Some(&Block::Declare) {
-            self.blocks.pop();
+            self.close();
         }
         let catch = self.is(self.at + 1, "CATCH");
         let hangs = std::mem::take(&mut self.hangs);
-        self.blocks.push(match (catch, hangs) {
+        self.open(match (catch, hangs) {
             (true, _) => Block::Handler,
             (false, true) => Block::If,
             (false, false) => Block::Begin,
@@ -93,7 +93,7 @@ impl Splitter<'_> {
         if self.blocks.is_empty() && self.dialect != Dialect::MsSql {
             return false;
         }
-        self.blocks.pop();
+        self.close();
         if self.dialect == Dialect::MsSql {
             return self.mark(if self.is_any(at + 1, &["TRY", "CATCH"]) { 2 } else { 1 });
         }
@@ -114,7 +114,7 @@ impl Splitter<'_> {
         self.push(PieceKind::Mark, at, at + 1);
         self.push(PieceKind::Condition, at + 1, close);
         if let Some(block) = block {
-            self.blocks.push(block);
+            self.open(block);
         }
         if closers == ["END"] {
             return true;
@@ -148,7 +148,7 @@ impl Splitter<'_> {
         let Some(close) = self.find_closer(at + 1, &["DO", "LOOP"]) else { return false };
         self.push(PieceKind::Mark, at, at + 1);
         self.push(PieceKind::ForHead, at + 1, close);
-        self.blocks.push(Block::Loop);
+        self.open(Block::Loop);
         self.mark(1)
     }
 
@@ -163,7 +163,7 @@ impl Splitter<'_> {
         }
         self.push(PieceKind::Mark, at, at + 1);
         self.push(PieceKind::Condition, at + 1, when);
-        self.blocks.push(Block::Case);
+        self.open(Block::Case);
         self.condition(&["THEN"], None)
     }
 
@@ -171,8 +171,8 @@ impl Splitter<'_> {
     fn handler(&mut self) -> bool {
         let Some(then) = self.find_closer(self.at, &["THEN"]) else { return false };
         if self.blocks.last() == Some(&Block::Begin) {
-            self.blocks.pop();
-            self.blocks.push(Block::Handler);
+            self.close();
+            self.open(Block::Handler);
         }
         self.push(PieceKind::Mark, self.at, then + 1);
         true
@@ -192,7 +192,7 @@ impl Splitter<'_> {
         if !sections {
             return false;
         }
-        self.blocks.push(Block::Declare);
+        self.open(Block::Declare);
         self.mark(1)
     }
 

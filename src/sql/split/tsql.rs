@@ -41,16 +41,28 @@ impl Splitter<'_> {
                 !continues
             }
             K::INSERT | K::UPDATE | K::DELETE | K::MERGE => {
+                let verb = statement.first == K::WITH && !statement.main;
                 let continues = matches!(before, K::THEN | K::ON | K::FOR | K::AFTER | K::OF | K::INNER | K::LEFT)
-                    || (statement.first == K::WITH && !statement.main)
+                    || verb
                     || self.is(at - 1, "INSTEAD");
-                statement.main = true;
+                // `WITH c AS (…) INSERT INTO t SELECT …` still waits for its SELECT.
+                statement.main = !(verb && word == K::INSERT);
+                if verb {
+                    statement.first = word;
+                }
                 !continues
             }
             K::SET => {
                 let continues = matches!(before, K::UPDATE | K::DELETE) || (!statement.set && self.takes_set(statement.first));
                 statement.set = true;
                 !continues
+            }
+            // Hints are `WITH (…)`, CTEs `WITH name AS (` or `WITH name (`.
+            K::WITH => {
+                let cte =
+                    !self.word(at + 1).is_empty() && (self.keyword(at + 2) == K::AS || self.is_kind(at + 2, Kind::LeftParen));
+                let waits = !statement.main && matches!(statement.first, K::INSERT | K::CREATE | K::ALTER);
+                cte && before != K::AS && !waits && statement.first != K::EXECUTE
             }
             K::VALUES => {
                 statement.main = true;

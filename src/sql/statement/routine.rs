@@ -114,8 +114,8 @@ impl Engine<'_> {
         self.span_override = overridden;
         self.trail.clear();
         out.created.push(Created { relation, kind: AssetKind::Routine, temporary: false });
-        let key = name.key(self.dialect).to_lowercase();
-        self.routines.insert(key, Rc::new(Routine { parameters: symbols, body, is_aggregate }));
+        let key = name.to_string().to_lowercase();
+        self.routines.insert(key, Some(Rc::new(Routine { parameters: symbols, body, is_aggregate })));
         out.routine = Some((name, KnownRoutine { parameters, body: text, is_table, is_aggregate }));
     }
 }

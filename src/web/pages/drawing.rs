@@ -132,7 +132,8 @@ fn draw_node(at: usize, node: &GraphNode, addresses: &Addresses<'_>) -> DrawnNod
     let (left, right) = (if has("up") { BUTTON + 4.0 } else { 2.0 }, if has("down") { BUTTON } else { 0.0 });
     let whole = if schema.is_empty() { kind.clone() } else { format!("{kind} · {schema}") };
     let room = letters(node.width - left - right, CAPTION_LETTER);
-    let caption = if whole.chars().count() <= room { whole } else { filters::middle(&kind, room) };
+    let caption =
+        if whole.chars().count() <= room { whole } else { filters::middle(if schema.is_empty() { &kind } else { schema }, room) };
     DrawnNode {
         id: format!("n{at}"),
         class: "",
