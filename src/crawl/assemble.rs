@@ -290,8 +290,7 @@ fn finish(key: AssetKey, draft: Draft, kinds: &HashMap<AssetKey, AssetKind>) -> 
     };
     let inferred = inferred_columns(&key, &draft.results);
     let declared = draft.declared_order.iter();
-    let declared: Vec<_> =
-        declared.filter_map(|document| Some((*document, draft.declared.get(document)?.clone()))).collect();
+    let declared: Vec<_> = declared.filter_map(|document| Some((*document, draft.declared.get(document)?.clone()))).collect();
     let declared_names = declared.iter().flat_map(|(_, columns)| columns.iter()).map(|column| column.name.as_str());
     let inferred_names = inferred.iter().flat_map(|inferred| &inferred.columns).map(String::as_str);
     let shown = shown_names(declared_names.chain(inferred_names).chain(draft.spelled.iter().map(String::as_str)));

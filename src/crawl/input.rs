@@ -11,8 +11,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 use crate::{
     config::{SourceConfig, WarehouseConfig},
     model::{
-        Contributor, DeclaredColumn, Diagnostic, Dialect, Document, DocumentRole, Fact, FactKind, Reading, RelationName,
-        Subject,
+        Contributor, DeclaredColumn, Diagnostic, Dialect, Document, DocumentRole, Fact, FactKind, Reading, RelationName, Subject,
     },
     store::{FileHistory, RememberedFile, RunSource, StoreError},
 };
