@@ -16,6 +16,8 @@ use wellspring::{
 
 const COLUMNS_OF_ASSET: u32 = 20;
 const EDGES_OF_COLUMN: u32 = 5;
+/// Assets that a quarter of all others read.
+const HUBS: u32 = 4;
 
 /// A small generator of numbers, so that every run sees the same graph.
 struct Dice(u64);
@@ -56,7 +58,9 @@ fn make_catalog(columns: u32) -> GraphInput {
         if floor == 0 {
             continue;
         }
-        let sources = [dice.roll(floor), dice.roll(floor), dice.roll(floor)];
+        // A few tables are read by everybody, as in real catalogs.
+        let popular = if dice.roll(4) == 0 { dice.roll(HUBS) } else { dice.roll(floor) };
+        let sources = [popular, dice.roll(floor), dice.roll(floor)];
         for column in 0..COLUMNS_OF_ASSET {
             for edge in 0..EDGES_OF_COLUMN {
                 let source = sources[(edge % 3) as usize];
@@ -89,7 +93,8 @@ fn report_catalogs() {
         let mut dice = Dice(11);
         let (mut small, mut large) = (Vec::new(), Vec::new());
         for round in 0..300 {
-            let column = ColumnId(dice.roll(columns) + 1);
+            let is_hub = round % 3 == 0;
+            let column = ColumnId(dice.roll(if is_hub { HUBS * COLUMNS_OF_ASSET } else { columns }) + 1);
             let direction = if round % 2 == 0 { Direction::Upstream } else { Direction::Downstream };
             let query = TraceQuery { most: usize::MAX, ..TraceQuery::new(Start::Column(column), direction) };
             let start = Instant::now();

@@ -21,6 +21,7 @@ pub(super) struct ColumnTable {
     ends: Vec<u32>,
     firsts: Vec<u32>,
     stars: Vec<u32>,
+    plain: Vec<bool>,
     by_id: IdTable,
 }
 
@@ -72,6 +73,9 @@ impl ColumnTable {
         for above in open {
             self.ends[above as usize] = self.len() as u32;
         }
+        let is_plain =
+            |at: u32| self.parents[at as usize] == NONE && self.ends[at as usize] == at + 1 && self.star(self.asset(at)) == NONE;
+        self.plain = (0..self.len() as u32).map(is_plain).collect();
     }
 
     /// How many columns there are.
@@ -122,9 +126,7 @@ impl ColumnTable {
 
     /// Whether neither a struct, nor fields, nor a star belong to a column.
     pub(super) fn is_plain(&self, column: u32) -> bool {
-        self.parents[column as usize] == NONE
-            && self.ends[column as usize] == column + 1
-            && self.stars[self.assets[column as usize] as usize] == NONE
+        self.plain[column as usize]
     }
 
     /// The column of that path; letter case decides only among several.
@@ -183,7 +185,7 @@ impl ColumnTable {
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
         let numbers = self.ids.len() + self.assets.len() + self.starts.len() + self.parents.len() + self.ends.len();
-        (numbers + self.firsts.len() + self.stars.len()) * 4 + self.text.capacity() + self.by_id.bytes()
+        (numbers + self.firsts.len() + self.stars.len()) * 4 + self.plain.len() + self.text.capacity() + self.by_id.bytes()
     }
 }
 

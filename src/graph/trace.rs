@@ -18,25 +18,7 @@ impl Snapshot {
         let (order, rank) = found.order(&walker);
         let columns: Vec<TracedColumn> =
             order.iter().map(|at| self.show_traced(&walker, &found, *at as usize, kinds[*at as usize])).collect();
-        let mut edges: Vec<TracedEdge> = Vec::with_capacity(found.hops.len());
-        for (near, hops) in found.by_source() {
-            for hop in hops {
-                let (near, far) = (rank[near], rank[hop.far as usize]);
-                let (from, to) = match query.direction {
-                    Direction::Upstream => (far, near),
-                    Direction::Downstream => (near, far),
-                };
-                edges.push(TracedEdge {
-                    from,
-                    to,
-                    kind: tag_kind(hop.tag),
-                    state: tag_state(hop.tag),
-                    edge: EdgeIndex(hop.edge),
-                });
-            }
-        }
-        edges.sort_unstable();
-        edges.dedup();
+        let edges = found.show_edges(query.direction, &order, &rank);
         let assets = self.whole_assets(query, &columns);
         Some(Trace { columns, edges, assets, cut: found.cut })
     }
@@ -166,9 +148,45 @@ impl Search {
         }
     }
 
-    /// Every place with the edges met from it.
-    pub(super) fn by_source(&self) -> impl Iterator<Item = (usize, &[Hop])> {
-        self.rows.windows(2).enumerate().map(|(at, row)| (at, &self.hops[row[0] as usize..row[1] as usize]))
+    /// The edges between places by rank, sorted.
+    fn show_edges(&self, direction: Direction, order: &[u32], rank: &[u32]) -> Vec<TracedEdge> {
+        let show = |near: usize, hop: &Hop| {
+            let (near, far) = (rank[near], rank[hop.far as usize]);
+            let (from, to) = match direction {
+                Direction::Upstream => (far, near),
+                Direction::Downstream => (near, far),
+            };
+            TracedEdge { from, to, kind: tag_kind(hop.tag), state: tag_state(hop.tag), edge: EdgeIndex(hop.edge) }
+        };
+        let in_order = order.iter().flat_map(|near| self.hops_of(*near as usize).iter().map(|hop| (*near as usize, hop)));
+        let mut edges: Vec<TracedEdge> = match direction {
+            Direction::Downstream => in_order.map(|(near, hop)| show(near, hop)).collect(),
+            Direction::Upstream => {
+                // Into the row of each source, so that only short rows are left to be sorted.
+                let mut next = vec![0u32; order.len() + 1];
+                for hop in &self.hops {
+                    next[rank[hop.far as usize] as usize + 1] += 1;
+                }
+                for at in 1..next.len() {
+                    next[at] += next[at - 1];
+                }
+                let nothing = EdgeIndex(u32::MAX);
+                let (kind, state) = (ColumnEdgeKind::Identity, crate::model::EdgeState::Guessed);
+                let mut edges = vec![TracedEdge { from: 0, to: 0, kind, state, edge: nothing }; self.hops.len()];
+                for (near, hop) in in_order {
+                    let edge = show(near, hop);
+                    let slot = &mut next[edge.from as usize];
+                    edges[*slot as usize] = edge;
+                    *slot += 1;
+                }
+                edges
+            }
+        };
+        for row in edges.chunk_by_mut(|a, b| a.from == b.from) {
+            row.sort_unstable();
+        }
+        edges.dedup();
+        edges
     }
 
     fn hops_of(&self, at: usize) -> &[Hop] {

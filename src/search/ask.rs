@@ -7,7 +7,7 @@ use super::{
     collect::{Collected, FacetUse, Filters, Wanted},
     index::damaged,
     parse::{Parsed, fold_names, parse, parse_name},
-    plan::{Need, Planner},
+    plan::{Need, Planner, SHORTEST_IN_TEXT},
     reason::Explainer,
     spelling::{find_spellings, has_term, is_known},
     tokens::WordStemmer,
@@ -52,7 +52,13 @@ impl SearchView {
             filters,
         };
         let spellings = vec![Vec::new(); parsed.words.len()];
-        let mut planner = Planner { fields: &self.fields, stemmer: WordStemmer::new(), parsed: &parsed, spellings };
+        let mut planner = Planner {
+            fields: &self.fields,
+            stemmer: WordStemmer::new(),
+            parsed: &parsed,
+            spellings,
+            shortest_in_text: SHORTEST_IN_TEXT,
+        };
         wanted.floor = planner.floor();
         let mut found = self.searcher.search(&planner.plan(Need::All), &wanted)?;
         let mut answer = SearchAnswer::default();
@@ -104,7 +110,9 @@ impl SearchView {
         }
         answer.did_you_mean = offer_spellings(parsed, &planner.spellings);
         let mut found = Collected::default();
-        if !answer.did_you_mean.is_empty() {
+        planner.shortest_in_text = 2;
+        let has_short_beginning = parsed.words.iter().any(|word| word.is_prefix && word.text.chars().count() < SHORTEST_IN_TEXT);
+        if has_short_beginning || !answer.did_you_mean.is_empty() {
             found = self.searcher.search(&planner.plan(Need::All), wanted)?;
         }
         if found.total == 0 && parsed.words.len() + parsed.phrases.len() > 1 {

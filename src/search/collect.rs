@@ -176,6 +176,7 @@ impl Collector for Wanted {
             today: self.today,
             total: 0,
             heap: BinaryHeap::new(),
+            scratch: Vec::new(),
         })
     }
 
@@ -313,17 +314,24 @@ pub(super) struct SegmentPass {
     today: Option<i64>,
     total: u64,
     heap: BinaryHeap<std::cmp::Reverse<Candidate>>,
+    scratch: Vec<u64>,
 }
 
 impl SegmentPass {
     /// Filters and counts; says whether the document is a hit.
     fn filter(&mut self, doc: DocId, rank: Rank) -> bool {
         let own = [rank.kind() as u64, 0, 0, 0, u64::from(rank.is_deprecated()), u64::from(rank.is_described())];
-        let mut numbers = Vec::with_capacity(4);
+        let mut numbers = std::mem::take(&mut self.scratch);
+        let is_hit = self.filter_with(doc, own, &mut numbers);
+        self.scratch = numbers;
+        is_hit
+    }
+
+    fn filter_with(&mut self, doc: DocId, own: [u64; 6], numbers: &mut Vec<u64>) -> bool {
         let mut failed = None;
         for (at, facet) in self.facets.iter().enumerate().filter(|(_, facet)| facet.is_filtered()) {
-            facet.values(doc, own[at], &mut numbers);
-            if !facet.passes(&numbers) && failed.replace(at).is_some() {
+            facet.values(doc, own[at], numbers);
+            if !facet.passes(numbers) && failed.replace(at).is_some() {
                 return false;
             }
         }
@@ -338,9 +346,9 @@ impl SegmentPass {
                     }
                     continue;
                 }
-                facet.values(doc, own[at], &mut numbers);
-                for number in &numbers {
-                    facet.counts[*number as usize] += 1;
+                let SegmentFacet { column, counts, .. } = facet;
+                for number in column.iter().flat_map(|column| column.term_ords(doc)) {
+                    counts[number as usize] += 1;
                 }
             }
         }

@@ -25,6 +25,8 @@ use crate::model::{AssetId, RunNumber};
 const WRITER_MEMORY: usize = 120_000_000;
 /// Threads of the writer.
 const WRITER_THREADS: usize = 2;
+/// Threads that search one query, a segment each.
+const SEARCH_THREADS: usize = 2;
 /// Segments beyond which a commit merges.
 const MOST_SEGMENTS: usize = 8;
 /// Segments that such a merge leaves alone.
@@ -92,6 +94,7 @@ impl SearchIndex {
 
     fn with_index(folder: &Path, mut index: Index, fields: Fields) -> Result<SearchIndex, SearchError> {
         index.set_tokenizers(build_tokenizers());
+        index.set_multithread_executor(SEARCH_THREADS).map_err(|error| cannot_open(folder, &error))?;
         let reader = index
             .reader_builder()
             .reload_policy(ReloadPolicy::Manual)

@@ -64,6 +64,9 @@ pub(super) mod stage {
 
 /// Longest text that names are compared with as a beginning.
 const LONGEST_BEGINNING: usize = 64;
+/// Letters from which a word may be the beginning of a word of a description: fewer find everything,
+/// so they are only tried when nothing else is found.
+pub(super) const SHORTEST_IN_TEXT: usize = 4;
 
 /// Whether hits need every word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +84,8 @@ pub(super) struct Planner<'a> {
     pub(super) parsed: &'a Parsed,
     /// Per word the spellings that are searched for instead; empty for most.
     pub(super) spellings: Vec<Vec<String>>,
+    /// Letters from which a word may be the beginning of a word of a description.
+    pub(super) shortest_in_text: usize,
 }
 
 impl Planner<'_> {
@@ -171,7 +176,9 @@ impl Planner<'_> {
             queries.push(fixed(beginning(fields.name, &word.text), stage::NAME_PREFIX));
             queries.push(fixed(beginning(fields.column, &word.text), stage::COLUMN_PREFIX));
             queries.push(fixed(beginning(fields.called, &word.text), stage::CALLED_PREFIX));
-            queries.push(fixed(beginning(fields.text, &word.text), stage::TEXT_PREFIX));
+            if word.text.chars().count() >= self.shortest_in_text {
+                queries.push(fixed(beginning(fields.text, &word.text), stage::TEXT_PREFIX));
+            }
         }
         for spelling in self.spellings.get(at).cloned().unwrap_or_default() {
             queries.extend(self.plan_spelling(&spelling, stage::SPELLING, need));

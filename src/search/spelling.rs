@@ -25,11 +25,12 @@ pub(super) fn is_known(searcher: &Searcher, fields: &Fields, stemmer: &mut WordS
         return Ok(true);
     }
     if word.is_prefix {
-        for field in [fields.name, fields.column, fields.called, fields.text] {
+        for field in [fields.name, fields.column, fields.called] {
             if has_beginning(searcher, field, &word.text)? {
                 return Ok(true);
             }
         }
+        return has_beginning(searcher, fields.text, &word.text);
     }
     Ok(false)
 }

@@ -605,7 +605,7 @@ mod tests {
 
     #[test]
     fn long_names_lose_their_middle_not_their_end() {
-        assert_eq!(middle("moz-fx-data-shared-prod.telemetry.clients_daily", 24), "moz-fx-d….clients_daily");
+        assert_eq!(middle("moz-fx-data-shared-prod.telemetry.clients_daily", 24), "moz-fx-d…y.clients_daily");
         assert_eq!(middle("short", 24), "short");
     }
 

@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn a_description_cannot_bring_scripts_styles_images_or_odd_addresses() {
         let html = render(
-            "<script>alert(1)</script> **bold** <img src=x onerror=alert(1)> [x](javascript:alert(1)) <p style='color:red'>y</p>",
+            "**bold** [x](javascript:alert(1))\n\n<script>alert(1)</script> <img src=x onerror=alert(1)> <p style='color:red'>y</p>",
         )
         .to_string();
         for forbidden in ["<script", "onerror", "<img", "javascript:", "style="] {

@@ -328,7 +328,12 @@ impl Crawled {
     fn names(&self) -> Vec<String> {
         let store = self.catalog.store();
         let run = self.ask(store.latest_run()).unwrap();
-        self.ask(store.load_assets(run)).into_iter().map(|row| row.name.to_string()).collect::<BTreeSet<_>>().into_iter().collect()
+        self.ask(store.load_assets(run))
+            .into_iter()
+            .map(|row| row.name.to_string())
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect()
     }
 
     fn export(&self) -> String {

@@ -153,6 +153,7 @@ fn words_are_found_in_parts_of_names_and_in_other_forms() {
     assert_eq!(search(&view, "active user"), ["acme.telemetry.ActiveUsers"], "camel case, plural");
     assert_eq!(search(&view, "activeusers"), ["acme.telemetry.ActiveUsers"], "written together");
     assert_eq!(search(&view, "cancellation board"), ["acme.finance.account_churn"], "stemmed description");
+    assert_eq!(search(&view, "boa"), ["acme.finance.account_churn"], "the beginning of a word of the description");
     assert_eq!(search(&view, "stickiness"), ["acme.marts.ret_4w"], "synonym");
     assert_eq!(search(&view, "retention week"), ["acme.marts.ret_4w"], "friendly name");
     assert_eq!(search(&view, "subscr"), search(&view, "subscription "), "beginning of the last word");

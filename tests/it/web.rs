@@ -219,6 +219,7 @@ async fn a_deprecated_asset_says_so_and_what_to_use_instead() {
 #[tokio::test]
 async fn sql_has_line_numbers_colours_and_a_permalink() {
     let page = house().await.get(&format!("{MART}/sql")).await;
+    assert!(page.body.contains("<span class=\"k\">select</span>") && page.body.contains("<span class=\"f\">countif</span>"));
     assert!(page.body.contains("id=\"L5\"") && page.body.contains("href=\"#L5\""));
     assert!(page.body.contains("https://forge.example/shop/warehouse/blob/9f2c1ab0d3e4f5a6b7c8d9e0f1a2b3c4d5e6f708/marts"));
 }
