@@ -239,7 +239,10 @@ impl Engine<'_> {
 
     fn access(&mut self, root: &Expr, chain: &[ast::AccessExpr], scope: &Scope) -> Value {
         let before = self.trail.len();
-        let mut value = self.value(root, scope);
+        let (mut value, chain) = match qualified_call(root, chain) {
+            Some((call, rest)) => (self.function(&call, scope), rest),
+            None => (self.value(root, scope), chain),
+        };
         for access in chain {
             match access {
                 ast::AccessExpr::Dot(Expr::Identifier(field)) => {
@@ -442,4 +445,26 @@ impl Engine<'_> {
 }
 fn is_array_index(name: &ast::ObjectName) -> bool {
     matches!(function_key(name).as_str(), "offset" | "ordinal" | "safe_offset" | "safe_ordinal")
+}
+
+/// `project.dataset.routine(…).field` comes as a path; the call in it, and what follows.
+fn qualified_call<'e>(root: &Expr, chain: &'e [ast::AccessExpr]) -> Option<(ast::Function, &'e [ast::AccessExpr])> {
+    let mut parts: Vec<ast::Ident> = match root {
+        Expr::Identifier(ident) => vec![ident.clone()],
+        Expr::CompoundIdentifier(idents) => idents.clone(),
+        _ => return None,
+    };
+    for (at, access) in chain.iter().enumerate() {
+        match access {
+            ast::AccessExpr::Dot(Expr::Identifier(ident)) => parts.push(ident.clone()),
+            ast::AccessExpr::Dot(Expr::Function(function)) => {
+                let mut call = function.clone();
+                let outer = parts.into_iter().map(ast::ObjectNamePart::Identifier);
+                call.name = ast::ObjectName(outer.chain(function.name.0.iter().cloned()).collect());
+                return Some((call, &chain[at + 1..]));
+            }
+            ast::AccessExpr::Dot(_) | ast::AccessExpr::Subscript(_) => return None,
+        }
+    }
+    None
 }

@@ -1,5 +1,7 @@
 //! What the engine must know of built-in functions.
 
+use crate::model::Dialect;
+
 /// Functions that compute one value out of many rows. Names are lower case.
 pub(crate) fn is_aggregate(name: &str) -> bool {
     const AGGREGATES: &[&str] = &[
@@ -204,14 +206,14 @@ pub(crate) fn keeps_fields(name: &str) -> bool {
 }
 
 /// Whether argument `at` of a date function is the name of a date part, not a column.
-pub(crate) fn is_date_part(function: &str, at: usize, word: &str) -> bool {
+pub(crate) fn is_date_part(dialect: Dialect, function: &str, at: usize, word: &str) -> bool {
     let position = match function {
-        "date_trunc" | "timestamp_trunc" | "datetime_trunc" | "time_trunc" | "trunc" | "last_day" | "next_day"
-        | "previous_day" | "date_bucket" => at <= 1,
-        "date_diff" | "datetime_diff" | "timestamp_diff" | "time_diff" => at == 2 || at == 0,
-        "dateadd" | "datediff" | "date_part" | "datepart" | "datename" | "timestampadd" | "timestampdiff" | "timeadd"
-        | "timediff" | "datediff_big" | "datetrunc" | "date_add" | "date_sub" | "extract" | "time_slice" => at == 0 || at == 2,
-        "generate_date_array" | "generate_timestamp_array" => at >= 2,
+        "date_trunc" | "timestamp_trunc" | "datetime_trunc" | "time_trunc" if dialect == Dialect::BigQuery => at == 1,
+        "date_diff" | "datetime_diff" | "timestamp_diff" | "time_diff" if dialect == Dialect::BigQuery => at == 2,
+        "date_trunc" | "datetrunc" | "date_diff" | "date_part" | "datepart" | "datename" | "date_bucket" => at == 0,
+        "dateadd" | "datediff" | "datediff_big" | "timeadd" | "timediff" if dialect != Dialect::MySql => at == 0,
+        "date_add" | "date_sub" | "timestampadd" | "timestampdiff" => at == 0,
+        "last_day" | "trunc" => at == 1,
         _ => false,
     };
     position && is_date_part_word(word)
@@ -329,7 +331,10 @@ mod tests {
 
     #[test]
     fn date_parts_are_words_only_where_a_part_is_expected() {
-        assert!(is_date_part("date_trunc", 1, "month") && is_date_part("datediff", 0, "days"));
-        assert!(!is_date_part("concat", 0, "day") && !is_date_part("date_trunc", 0, "submission_date"));
+        assert!(
+            is_date_part(Dialect::BigQuery, "date_trunc", 1, "month") && is_date_part(Dialect::Snowflake, "datediff", 0, "days")
+        );
+        assert!(!is_date_part(Dialect::BigQuery, "date_trunc", 0, "day") && !is_date_part(Dialect::MySql, "datediff", 0, "day"));
+        assert!(!is_date_part(Dialect::BigQuery, "concat", 0, "day"));
     }
 }

@@ -11,7 +11,7 @@ use super::{
     names::Sym,
     scope::{Alias, Scope},
     spans::span_of,
-    value::{Column, Columns, Item, Lineage, Origin, Value},
+    value::{Column, Columns, Item, Lineage, Origin},
 };
 use crate::model::{Dialect, ScopeKind, Span, Step};
 use sqlparser::ast::{self, Expr, SelectItem, SetExpr, Spanned};

@@ -52,6 +52,8 @@ pub(crate) struct Input {
     pub(crate) relation: InputColumns,
     /// The value that the alias itself stands for (UNNEST's element).
     pub(crate) element: Option<Value>,
+    /// The element may be a struct whose fields are not known.
+    pub(crate) open_element: bool,
     /// How reads of it are recorded: index of a recorded input and a prefix of the column's path.
     pub(crate) record: (u32, Sym),
     /// Keys of columns merged away by USING: no part of a star.
@@ -144,7 +146,8 @@ impl Input {
 
     /// The whole row as one value, its columns as fields.
     pub(crate) fn row(&self, engine: &mut Engine, span: Span) -> Value {
-        let items: Vec<Item> = self.star(engine, span).into_iter().map(|(item, _)| item).collect();
+        let whole = Input { merged_away: SmallVec::new(), ..self.clone() };
+        let items: Vec<Item> = whole.star(engine, span).into_iter().map(|(item, _)| item).collect();
         struct_of(items)
     }
 
@@ -277,7 +280,17 @@ impl Engine<'_> {
             if let Some(input) = scope.inputs.iter().find(|input| input.alias == key) {
                 return Some(input.row(self, span));
             }
-            return None;
+            if self.variables.contains_key(&key) {
+                return None;
+            }
+            let (at, element) = scope
+                .inputs
+                .iter()
+                .enumerate()
+                .rev()
+                .find_map(|(at, input)| Some((at, input.element.as_ref().filter(|_| input.open_element)?)))?;
+            self.record_read(scope, at, name, depth);
+            return Some(self.field(element, name));
         }
         if is_niladic(self.names.text(key)) {
             return Some(Value::default());
@@ -332,6 +345,9 @@ impl Engine<'_> {
         let mut depth = 0;
         while let Some(current) = around {
             if let Some((at, used)) = self.find_input(idents, current) {
+                if used == 1 && self.means_column(first, &rest[0], &current.inputs[at]) {
+                    break;
+                }
                 return self.resolve_qualified(&idents[used..], current, at, depth, span);
             }
             around = current.parent;
@@ -340,6 +356,12 @@ impl Engine<'_> {
         let before = self.trail.len();
         let value = self.resolve_column(first, scope);
         self.path(value, rest, before)
+    }
+
+    /// BigQuery's `FROM d.metrics` where `metrics.x` is a field of the column `metrics`, not a column of the table.
+    fn means_column(&mut self, first: &ast::Ident, next: &ast::Ident, input: &Input) -> bool {
+        let (name, next) = (self.sym(first), self.sym(next));
+        input.element.is_none() && self.surely_has(input, name) && self.column_of(input, next).is_none()
     }
 
     /// The input that a prefix of `idents` names, and how many of them that takes.

@@ -53,12 +53,13 @@ impl Engine<'_> {
         };
         match inner {
             ast::FunctionArgExpr::Expr(Expr::Identifier(word))
-                if word.quote_style.is_none() && functions::is_date_part(name, at, &word.value.to_ascii_lowercase()) =>
+                if word.quote_style.is_none()
+                    && functions::is_date_part(self.dialect, name, at, &word.value.to_ascii_lowercase()) =>
             {
                 Value::default()
             }
             ast::FunctionArgExpr::Expr(Expr::Function(week))
-                if functions::is_date_part(name, at, &function_key(&week.name)) && week.over.is_none() =>
+                if function_key(&week.name) == "week" && functions::is_date_part(self.dialect, name, at, "week") =>
             {
                 Value::default()
             }
@@ -299,6 +300,7 @@ pub(crate) fn parameter_input(items: Vec<Item>) -> Input {
         path: Default::default(),
         relation: InputColumns::Derived(Rc::new(Columns::new(items))),
         element: None,
+        open_element: false,
         record: (u32::MAX, Sym::NONE),
         merged_away: Default::default(),
         hidden: true,

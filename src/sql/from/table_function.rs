@@ -1,6 +1,10 @@
 //! Functions in FROM.
 
 use crate::model::{ColumnEdgeKind, ScopeKind, Span};
+use std::rc::Rc;
+
+use smallvec::SmallVec;
+
 use crate::sql::{
     engine::{Engine, RoutineBody},
     expr::{argument_expr, arguments_of, function_key, parameter_input},
@@ -8,7 +12,7 @@ use crate::sql::{
     names::Sym,
     query::item_origins,
     scope::Scope,
-    value::{Column, Columns, Item, Lineage, Value},
+    value::{Column, Columns, Item, Lineage, OpenStar, Value},
 };
 use ColumnEdgeKind::Transformation;
 use sqlparser::ast::{self, Expr};
@@ -40,12 +44,12 @@ impl Engine<'_> {
                 let arrays: Vec<&Expr> = exprs.into_iter().take(if key == "unnest" { usize::MAX } else { 1 }).collect();
                 self.unnest(scope, &arrays, alias, ordinality.then_some("ordinality"), span);
             }
-            _ => self.opaque_function(scope, &exprs, alias, &key, span),
+            _ => self.opaque_function(scope, &exprs, alias, span),
         }
     }
 
     /// A table function whose rows are computed from its arguments in an unknown way.
-    fn opaque_function(&mut self, scope: &mut Scope, exprs: &[&Expr], alias: Option<&ast::TableAlias>, key: &str, span: Span) {
+    fn opaque_function(&mut self, scope: &mut Scope, exprs: &[&Expr], alias: Option<&ast::TableAlias>, span: Span) {
         self.trail.clear();
         let mut lineage = Lineage::new();
         for expr in exprs {
@@ -57,18 +61,18 @@ impl Engine<'_> {
                     for item in &items {
                         lineage.extend(item_origins(item));
                     }
-                    let through = Columns::new(items).through(Transformation);
-                    self.add_computed(scope, through.items, alias, span);
+                    let mut through = Columns::new(items).through(Transformation).items;
+                    through.push(unknown_columns(span));
+                    self.add_computed(scope, through, alias, span);
                     return;
                 }
                 _ => self.collect(expr, scope, Transformation, &mut lineage),
             }
         }
         let value = Value::of(lineage);
-        let name = self.names.intern(alias.map_or(key, |alias| &alias.name.value));
         let columns = alias.map_or(&[][..], |alias| alias.columns.as_slice());
         let items = if columns.is_empty() {
-            vec![Item::Column(Column { name, value: value.clone(), span })]
+            vec![unknown_columns(span)]
         } else {
             let names: Vec<Sym> = columns.iter().map(|column| self.sym(&column.name)).collect();
             names.into_iter().map(|name| Item::Column(Column { name, value: value.clone(), span })).collect()
@@ -77,6 +81,7 @@ impl Engine<'_> {
         self.add_computed(scope, items, bare.as_ref(), span);
         if let Some(input) = scope.inputs.last_mut() {
             input.element = Some(value);
+            input.open_element = true;
         }
     }
 
@@ -162,4 +167,9 @@ pub(crate) fn json_columns<'q>(columns: &'q [ast::JsonTableColumn], names: &mut 
             ast::JsonTableColumn::Nested(nested) => json_columns(&nested.columns, names),
         }
     }
+}
+
+/// Columns that only running the function could tell.
+fn unknown_columns(span: Span) -> Item {
+    Item::Star(OpenStar { from: SmallVec::new(), except: Rc::from([]), kind: ColumnEdgeKind::Transformation, span })
 }

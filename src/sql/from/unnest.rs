@@ -27,13 +27,18 @@ impl Engine<'_> {
             self.dialect,
             Dialect::BigQuery | Dialect::Redshift | Dialect::Hive | Dialect::Generic | Dialect::Spark | Dialect::Databricks
         );
-        if !dialect || name.0.len() < 2 || scope.inputs.is_empty() {
+        if !dialect || name.0.len() < 2 {
             return false;
         }
         let idents: Vec<ast::Ident> = name.0.iter().filter_map(|part| part.as_ident().cloned()).collect();
         let Some(first) = idents.first() else { return false };
         let key = self.key(first);
-        let in_scope = scope.inputs.iter().any(|input| input.alias == key && input.path.len() < 2);
+        let mut around = Some(&*scope);
+        let mut in_scope = false;
+        while let Some(current) = around {
+            in_scope |= current.inputs.iter().any(|input| input.alias == key && input.path.len() < 2);
+            around = current.parent;
+        }
         if !in_scope {
             return false;
         }
@@ -64,6 +69,7 @@ impl Engine<'_> {
             alias.iter().flat_map(|alias| &alias.columns).map(|column| self.names.intern(&column.name.value)).collect();
         let mut items = Vec::new();
         let mut element = None;
+        let open_element = arrays.iter().all(|array| may_hold_structs(array));
         let names_element = self.dialect == Dialect::BigQuery || listed.is_empty();
         if names_element && let [value] = values.as_slice() {
             element = Some(value.clone());
@@ -99,6 +105,7 @@ impl Engine<'_> {
             path: SmallVec::new(),
             relation: InputColumns::Derived(Rc::new(Columns::new(items))),
             element,
+            open_element,
             record,
             merged_away: SmallVec::new(),
             hidden: false,
@@ -151,6 +158,7 @@ impl Engine<'_> {
             path: SmallVec::new(),
             relation: InputColumns::Derived(Rc::new(Columns::new(items))),
             element: Some(value),
+            open_element: false,
             record,
             merged_away: SmallVec::from_slice(&[key]),
             hidden: false,
@@ -215,5 +223,20 @@ impl Engine<'_> {
         let table = view.lateral_view_name.0.last().and_then(|part| part.as_ident()).cloned();
         let alias = table.map(|name| ast::TableAlias { explicit: false, name, columns: Vec::new(), at: None });
         self.add_computed(scope, items, alias.as_ref(), span);
+    }
+}
+
+/// Whether the elements of an array may be structs, as far as its expression shows.
+fn may_hold_structs(array: &Expr) -> bool {
+    match array {
+        Expr::Array(array) => array.elem.iter().any(may_hold_structs),
+        Expr::Value(_) | Expr::TypedString(_) | Expr::BinaryOp { .. } | Expr::Interval(_) => false,
+        Expr::Nested(inner) => may_hold_structs(inner),
+        Expr::Function(function) => {
+            let name = function_key(&function.name);
+            !name.starts_with("generate_")
+                && !matches!(name.as_str(), "split" | "regexp_extract_all" | "sequence" | "to_code_points" | "range")
+        }
+        _ => true,
     }
 }

@@ -84,7 +84,14 @@ impl Engine<'_> {
                     .filter_map(|origin| self.relations.get(origin.relation as usize))
                     .map(ToString::to_string)
                     .collect();
-                self.report(&UNEXPANDED_STAR, || format!("the columns of {} are not known", relations.join(", ")), star.span);
+                self.report(
+                    &UNEXPANDED_STAR,
+                    || match relations.as_slice() {
+                        [] => "the columns of a table function are not known".to_owned(),
+                        relations => format!("the columns of {} are not known", relations.join(", ")),
+                    },
+                    star.span,
+                );
             }
         }
     }
