@@ -146,7 +146,7 @@ pub(crate) struct Routine {
 /// The body of a routine.
 #[derive(Debug)]
 pub(crate) enum RoutineBody {
-    Expression(ast::Expr),
+    Expression(Box<ast::Expr>),
     Query(Box<ast::Query>),
     Opaque,
 }

@@ -154,7 +154,7 @@ pub(crate) fn is_test(name: &str, at: usize, count: usize) -> bool {
     match name {
         "if" | "iff" | "iif" | "nvl2" | "choose" => at == 0,
         "decode" => at == 0 || (at % 2 == 1 && at + 1 < count),
-        "multiif" => at % 2 == 0 && at + 1 < count,
+        "multiif" => at.is_multiple_of(2) && at + 1 < count,
         _ => false,
     }
 }

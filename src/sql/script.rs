@@ -337,8 +337,8 @@ pub(crate) fn parse_routine_body(text: &str, is_table: bool, dialect: Dialect) -
     }
     match *query.body {
         SetExpr::Select(select) if !starts_query(text) => match select.projection.into_iter().next() {
-            Some(ast::SelectItem::UnnamedExpr(expr)) => RoutineBody::Expression(expr),
-            Some(ast::SelectItem::ExprWithAlias { expr, .. }) => RoutineBody::Expression(expr),
+            Some(ast::SelectItem::UnnamedExpr(expr)) => RoutineBody::Expression(Box::new(expr)),
+            Some(ast::SelectItem::ExprWithAlias { expr, .. }) => RoutineBody::Expression(Box::new(expr)),
             _ => RoutineBody::Opaque,
         },
         _ => RoutineBody::Query(query),

@@ -53,10 +53,10 @@ impl Engine<'_> {
                     let is_table = returns_table;
                     (Some(text), is_table, parsed)
                 }
-                None => (Some(body.to_string()), false, RoutineBody::Expression(body.clone())),
+                None => (Some(body.to_string()), false, RoutineBody::Expression(Box::new(body.clone()))),
             },
             Expr::Subquery(query) if returns_table => (Some(query.to_string()), true, RoutineBody::Query(query.clone())),
-            other => (Some(other.to_string()), false, RoutineBody::Expression(other.clone())),
+            other => (Some(other.to_string()), false, RoutineBody::Expression(Box::new(other.clone()))),
         }
     }
 
@@ -70,7 +70,7 @@ impl Engine<'_> {
         out.verb = "create macro";
         let parameters = args.unwrap_or_default().iter().map(|argument| argument.name.value.clone()).collect();
         let (text, is_table, body) = match definition {
-            ast::MacroDefinition::Expr(expr) => (expr.to_string(), false, RoutineBody::Expression(expr.clone())),
+            ast::MacroDefinition::Expr(expr) => (expr.to_string(), false, RoutineBody::Expression(Box::new(expr.clone()))),
             ast::MacroDefinition::Table(query) => (query.to_string(), true, RoutineBody::Query(query.clone())),
         };
         let name = self.relation_name(name);
