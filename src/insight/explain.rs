@@ -344,9 +344,9 @@ mod tests {
     fn a_call_ends_behind_its_last_parenthesis() {
         let text = "select sum(if(a, 1, 0) ) / count(*) as r";
         let widened = |start, end| close_parentheses(text, Span::new(start, end)).of(text);
-        assert_eq!(widened(7, 20), "sum(if(a, 1, 0) )");
-        assert_eq!(widened(7, 33), "sum(if(a, 1, 0) ) / count(*)");
-        assert_eq!(widened(11, 21), "if(a, 1, 0)", "what is closed stays as it is");
+        assert_eq!(widened(7, 21), "sum(if(a, 1, 0) )");
+        assert_eq!(widened(7, 34), "sum(if(a, 1, 0) ) / count(*)");
+        assert_eq!(widened(11, 22), "if(a, 1, 0)", "what is closed stays as it is");
         assert_eq!(close_parentheses("f(a, b)", Span::new(0, 3)).of("f(a, b)"), "f(a", "other text is never taken in");
     }
 }
