@@ -78,7 +78,7 @@ impl Place {
     }
 
     fn file(&self) -> Option<PathBuf> {
-        self.config.clone().or_else(|| Some(PathBuf::from(FILE_NAME)).filter(|file| self.data.is_none() && file.is_file()))
+        self.config.clone().or_else(|| Some(PathBuf::from(FILE_NAME)).filter(|file| file.is_file()))
     }
 }
 
