@@ -211,7 +211,7 @@ impl<'a> Engine<'a> {
         for part in &name.0 {
             match part {
                 ast::ObjectNamePart::Identifier(ident) => self.push_parts(ident, &mut parts),
-                ast::ObjectNamePart::Function(function) => match function.args.iter().find_map(constant_text) {
+                ast::ObjectNamePart::Function(function) => match function.args.iter().find_map(identifier_text) {
                     Some(name) => parts.extend(name.split('.').map(Ident::bare)),
                     None => return RelationName { parts: Vec::new() },
                 },
@@ -407,10 +407,7 @@ impl<'a> Engine<'a> {
     }
 }
 
-/// The text of a constant argument, as in `identifier('a.b')`.
-fn constant_text(arg: &ast::FunctionArg) -> Option<String> {
-    match arg {
-        ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(ast::Expr::Value(value))) => value.value.clone().into_string(),
-        _ => None,
-    }
+/// The name that `IDENTIFIER('a.b')` stands for, where it is constant.
+fn identifier_text(arg: &ast::FunctionArg) -> Option<String> {
+    super::expr::argument_expr(arg).and_then(super::statement::identifier_argument)
 }
