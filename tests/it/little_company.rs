@@ -227,15 +227,15 @@ fn document(model: &Model) -> DocumentState {
         history: Some(FileHistory {
             last_change: Some(Change {
                 commit: "9f2c1ab0d3e4f5a6b7c8d9e0f1a2b3c4d5e6f708".to_owned(),
-                author: "Ada Berg".to_owned(),
-                email: "ada@shop.example".to_owned(),
+                author: "Growth Engineer".to_owned(),
+                email: "growth-engineer@shop.example".to_owned(),
                 time: CHANGED,
                 summary: "Trials no longer count".to_owned(),
             }),
             contributors: vec![Contributor {
                 path: model.path.to_owned(),
-                author: "Ada Berg".to_owned(),
-                email: "ada@shop.example".to_owned(),
+                author: "Growth Engineer".to_owned(),
+                email: "growth-engineer@shop.example".to_owned(),
                 commits: 4,
                 last: CHANGED,
             }],

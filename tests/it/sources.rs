@@ -39,7 +39,7 @@ impl Tree {
     }
 
     fn git(&self, arguments: &[&str]) -> String {
-        git_in(self.path(), arguments, "Ann <ann@example.org>", 1_700_000_000)
+        git_in(self.path(), arguments, "Analyst <analyst@example.org>", 1_700_000_000)
     }
 
     fn init(&self) {
@@ -210,7 +210,7 @@ fn links_and_missing_objects_in_git_cost_a_diagnostic_each() {
     std::os::unix::fs::symlink("../../etc/passwd", tree.path().join("leaves.sql")).unwrap();
     std::os::unix::fs::symlink("../../good.sql", tree.path().join("deep/in/stays.sql")).unwrap();
     tree.init();
-    tree.commit("Ann <ann@example.org>", "all");
+    tree.commit("Analyst <analyst@example.org>", "all");
     let blob = tree.git(&["rev-parse", "HEAD:gone.sql"]);
     fs::remove_file(tree.path().join(".git/objects").join(&blob[..2]).join(blob[2..].trim())).unwrap();
     let reading = read_source(&source_of(&tree.path().join(".git")), At::Tip).unwrap();
@@ -280,7 +280,7 @@ fn the_bigquery_etl_layout_gives_targets_roles_and_template_values() {
 
 #[test]
 fn metadata_becomes_facts_with_the_lines_of_their_keys() {
-    let text = "friendly_name: Orders\ndescription: |-\n  One row per order.\n\n  Deprecated since spring: please use `acme.marts.orders_v2` instead.\nowners:\n- ann@example.org\n- team:data\nlabels:\n  owner1: ann\n  level: gold\n  bare:\nscheduling:\n  dag_name: daily_marts\ndeprecated: true\ndeletion_date: 2026-01-31\nreferences:\n  query.sql:\n  - a.b.c\n";
+    let text = "friendly_name: Orders\ndescription: |-\n  One row per order.\n\n  Deprecated since spring: please use `acme.marts.orders_v2` instead.\nowners:\n- analyst@example.org\n- team:data\nlabels:\n  owner1: ann\n  level: gold\n  bare:\nscheduling:\n  dag_name: daily_marts\ndeprecated: true\ndeletion_date: 2026-01-31\nreferences:\n  query.sql:\n  - a.b.c\n";
     let reading = read_tree(&etl_tree(&[("metadata.yaml", text), ("query.sql", "-- Generated via ./make orders\nSELECT 1")]));
     let about = "acme-prod.marts.orders_v1 metadata.yaml";
     assert_eq!(
@@ -290,7 +290,7 @@ fn metadata_becomes_facts_with_the_lines_of_their_keys() {
             format!(
                 "{about}:2 description One row per order.\n\nDeprecated since spring: please use `acme.marts.orders_v2` instead."
             ),
-            format!("{about}:7 owner ann@example.org"),
+            format!("{about}:7 owner analyst@example.org"),
             format!("{about}:8 owner team:data"),
             format!("{about}:10 label owner1=ann"),
             format!("{about}:11 label level=gold"),
@@ -463,25 +463,25 @@ fn history_gives_last_changes_and_contributors_without_bots_and_merges() {
     let mut tree = Tree::new(&[
         ("a.sql", "SELECT 1"),
         ("b.sql", "SELECT 1"),
-        (".mailmap", "Anna Real <ann@example.org>\nAnna Real <ann@example.org> <ann@old.example.org>\n"),
+        (".mailmap", "Analyst Renamed <analyst@example.org>\nAnalyst Renamed <analyst@example.org> <analyst@old.example.org>\n"),
     ]);
     tree.init();
-    tree.commit("Ann <ann@old.example.org>", "first");
+    tree.commit("Analyst <analyst@old.example.org>", "first");
     tree.write("a.sql", "SELECT 2");
-    let second = tree.commit("Bob <bob@example.org>", "second\n\nbody");
+    let second = tree.commit("Builder <builder@example.org>", "second\n\nbody");
     tree.git(&["checkout", "-q", "-b", "side"]);
     tree.write("b.sql", "SELECT 3");
     let side = tree.commit("dependabot[bot] <bot@example.org>", "bump");
     tree.git(&["checkout", "-q", "main"]);
     tree.write("c.sql", "SELECT 4");
-    tree.commit("Ann <ann@example.org>", "third");
+    tree.commit("Analyst <analyst@example.org>", "third");
     tree.git(&["merge", "-q", "--no-ff", "-m", "merge", "side"]);
     let reading = read_tree(&tree);
     let change = |path: &str| {
         let change = &reading.last_changes[path];
         (change.commit.clone(), change.author.clone(), change.summary.clone())
     };
-    assert_eq!(change("a.sql"), (second, "Bob".to_owned(), "second".to_owned()));
+    assert_eq!(change("a.sql"), (second, "Builder".to_owned(), "second".to_owned()));
     assert_eq!(change("b.sql"), (side, "dependabot[bot]".to_owned(), "bump".to_owned()));
     let people: Vec<_> = reading
         .contributors
@@ -491,10 +491,10 @@ fn history_gives_last_changes_and_contributors_without_bots_and_merges() {
     assert_eq!(
         people,
         [
-            ("a.sql", "Bob", "bob@example.org", 1),
-            ("a.sql", "Anna Real", "ann@example.org", 1),
-            ("b.sql", "Anna Real", "ann@example.org", 1),
-            ("c.sql", "Anna Real", "ann@example.org", 1)
+            ("a.sql", "Builder", "builder@example.org", 1),
+            ("a.sql", "Analyst Renamed", "analyst@example.org", 1),
+            ("b.sql", "Analyst Renamed", "analyst@example.org", 1),
+            ("c.sql", "Analyst Renamed", "analyst@example.org", 1)
         ]
     );
 }
@@ -503,12 +503,12 @@ fn history_gives_last_changes_and_contributors_without_bots_and_merges() {
 fn former_states_are_read_and_history_since_a_commit_adds_up() {
     let mut tree = Tree::new(&[("a.sql", "SELECT 1")]);
     tree.init();
-    let first = tree.commit("Ann <ann@example.org>", "one");
+    let first = tree.commit("Analyst <analyst@example.org>", "one");
     tree.write("a.sql", "SELECT 2");
     tree.write("b.sql", "SELECT 2");
-    tree.commit("Bob <bob@example.org>", "two");
+    tree.commit("Builder <builder@example.org>", "two");
     tree.write("b.sql", "SELECT 3");
-    let third = tree.commit("Ann <ann@example.org>", "three");
+    let third = tree.commit("Analyst <analyst@example.org>", "three");
     let (config, source) = (Config::default(), source_of(tree.path()));
     let data = Path::new("/nonexistent");
     let old = read_source(&source, At::DaysBefore(2)).unwrap();
@@ -521,7 +521,7 @@ fn former_states_are_read_and_history_since_a_commit_adds_up() {
     assert_eq!(tip.history_since.as_deref(), Some(first.as_str()));
     let counted: Vec<_> =
         tip.contributors.iter().map(|person| (person.path.as_str(), person.author.as_str(), person.commits)).collect();
-    assert_eq!(counted, [("a.sql", "Bob", 1), ("b.sql", "Ann", 1), ("b.sql", "Bob", 1)]);
+    assert_eq!(counted, [("a.sql", "Builder", 1), ("b.sql", "Analyst", 1), ("b.sql", "Builder", 1)]);
     let again = read(&Request { history_since: Some(third), ..request }, &NoProgress).unwrap();
     assert!(again.contributors.is_empty() && again.last_changes.is_empty());
     let foreign = read(
@@ -535,7 +535,7 @@ fn former_states_are_read_and_history_since_a_commit_adds_up() {
 fn only_changed_files_are_read_again() {
     let mut tree = Tree::new(&[("a.sql", "SELECT 1"), ("b.sql", "SELECT 1"), ("CODEOWNERS", "* @x\n")]);
     tree.init();
-    tree.commit("Ann <ann@example.org>", "one");
+    tree.commit("Analyst <analyst@example.org>", "one");
     let first = read_tree(&tree);
     assert_eq!(first.files.len(), 3);
     let same = reread(&tree, &first);
@@ -555,12 +555,12 @@ fn a_folder_inside_a_work_tree_has_its_history_owners_and_addresses() {
     let mut tree = Tree::new(&[("team/sql/a.sql", "SELECT 1"), ("other/b.sql", "SELECT 1"), ("CODEOWNERS", "/team/ @team\n")]);
     tree.init();
     tree.git(&["remote", "add", "origin", "git@github.com:acme/etl.git"]);
-    tree.commit("Ann <ann@example.org>", "one");
+    tree.commit("Analyst <analyst@example.org>", "one");
     let source = source_of(&tree.path().join("team"));
     for at in [At::Tip, At::DaysBefore(0)] {
         let reading = read_source(&source, at).unwrap();
         assert_eq!(paths(&reading), ["sql/a.sql"]);
-        assert_eq!(reading.last_changes["sql/a.sql"].author, "Ann");
+        assert_eq!(reading.last_changes["sql/a.sql"].author, "Analyst");
         assert_eq!(facts(&reading), ["sql/a.sql CODEOWNERS:1 reviewer @team"]);
         assert_eq!(reading.permalink.as_deref(), Some("https://github.com/acme/etl/blob/{commit}/team/{path}#L{line}"));
     }
@@ -658,11 +658,11 @@ impl Drop for Server {
 fn a_remote_is_cloned_bare_and_brought_up_to_date() {
     let mut tree = Tree::new(&[("repo/a.sql", "SELECT 1")]);
     let repository: PathBuf = tree.path().join("repo");
-    git_in(&repository, &["init", "-q", "-b", "trunk"], "Ann <ann@example.org>", 0);
+    git_in(&repository, &["init", "-q", "-b", "trunk"], "Analyst <analyst@example.org>", 0);
     let commit = |tree: &mut Tree, text: &str, time: i64| {
         tree.write("repo/a.sql", text);
-        git_in(&repository, &["add", "-A"], "Ann <ann@example.org>", time);
-        git_in(&repository, &["commit", "-q", "-m", text], "Ann <ann@example.org>", time);
+        git_in(&repository, &["add", "-A"], "Analyst <analyst@example.org>", time);
+        git_in(&repository, &["commit", "-q", "-m", text], "Analyst <analyst@example.org>", time);
     };
     commit(&mut tree, "SELECT 1", 1_700_000_000);
     let server = Server::start(tree.path());
@@ -678,7 +678,7 @@ fn a_remote_is_cloned_bare_and_brought_up_to_date() {
     let first = read_remote(&source).unwrap();
     assert_eq!((first.documents[0].text.as_str(), first.last_changes.len()), ("SELECT 1", 1));
     commit(&mut tree, "SELECT 2", 1_700_086_400);
-    git_in(&repository, &["tag", "v1", "HEAD~1"], "Ann <ann@example.org>", 0);
+    git_in(&repository, &["tag", "v1", "HEAD~1"], "Analyst <analyst@example.org>", 0);
     assert_eq!(read_remote(&source).unwrap().documents[0].text, "SELECT 2");
     source.reference = Some("v1".into());
     assert_eq!(read_remote(&source).unwrap().documents[0].text, "SELECT 1");
