@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::{CatalogError, PlacedDiagnostic, Result, View};
 use crate::{
-    model::{Code, Severity, find_code},
-    store::{RunCounts, RunRow},
+    model::{Code, RunNumber, Severity, find_code},
+    store::{RunCounts, RunRow, Store},
 };
 
 /// One crawl run.
@@ -133,6 +133,15 @@ impl View {
     pub async fn export(&self, out: &mut (dyn Write + Send)) -> Result<()> {
         Ok(self.store.export(self.run, out).await?)
     }
+}
+
+/// The run of that number; `None` where it is not among the newest.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn find_run(store: &Store, run: RunNumber) -> Result<Option<RunSummary>> {
+    let rows = store.runs(20).await?;
+    Ok(rows.iter().find(|row| row.number == run).map(run_summary))
 }
 
 /// A run as answers carry it.

@@ -17,7 +17,7 @@ use super::{
     text::{grouped, write_json},
 };
 use crate::{
-    catalog::{Catalog, CrawlControl, RunSummary},
+    catalog::{CrawlControl, RunSummary, Store, find_run, open_store},
     config::Config,
     crawl::{self, CrawlReport},
 };
@@ -56,11 +56,10 @@ impl Crawl {
         }
         let folder = prepare_folder(&config)?;
         let summary = wait_for(async {
-            let catalog = Catalog::open(&folder).await?;
-            let run = u64::from(crawl_sources(&config, &catalog, None).await?.run.0);
-            catalog.refresh().await?;
-            let runs = catalog.view().runs(20).await?;
-            runs.into_iter().find(|summary| summary.run == run).context("the run was published, and is gone")
+            // No view: a crawl asks nothing of the graph, and loading one takes longer than finding nothing changed.
+            let store = open_store(&folder).await?;
+            let run = crawl_sources(&config, &store, None).await?.run;
+            find_run(&store, run).await?.context("the run was published, and is gone")
         })?;
         let mut out = io::stdout().lock();
         if self.json {
@@ -83,11 +82,11 @@ pub(super) fn prepare_folder(config: &Config) -> anyhow::Result<PathBuf> {
 /// Crawls once, with a bar on the terminal.
 pub(super) async fn crawl_sources(
     config: &Config,
-    catalog: &Catalog,
+    store: &Store,
     control: Option<Arc<CrawlControl>>,
 ) -> anyhow::Result<CrawlReport> {
     let progress = ShownProgress::new(control);
-    let crawled = crawl::crawl(config, catalog.store(), &progress).await;
+    let crawled = crawl::crawl(config, store, &progress).await;
     progress.finish();
     Ok(crawled?)
 }

@@ -157,7 +157,7 @@ async fn crawl_when_asked(config: Config, catalog: Arc<Catalog>, control: Arc<Cr
             status.started = Some(now());
         });
         let crawled = tokio::select! {
-            crawled = crawl_sources(&config, &catalog, Some(control.clone())) => crawled,
+            crawled = crawl_sources(&config, catalog.store(), Some(control.clone())) => crawled,
             _ = stopped.changed() => return,
         };
         if let Err(cause) = catalog.refresh().await {

@@ -1,6 +1,6 @@
 //! Reading sources: the newest state of each, or former ones.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{
     CrawlError, CrawlEvent, CrawlPhase, CrawlProgress,
@@ -106,15 +106,17 @@ async fn read_one(
     };
     let (config, source, data) = (config.clone(), source.clone(), store.folder().to_owned());
     run_blocking(progress, move |relay| {
-        let known = |path: &str, key: &str| is_known(&keys, &settings, path, key);
+        let known = known_under(&settings, keys);
         let request = sources::Request { config: &config, source: &source, at, data: &data, known: &known, history_since };
         Ok(sources::read(&request, &ReadProgress(relay)))
     })
     .await
 }
 
-fn is_known(keys: &HashMap<String, String>, settings: &str, path: &str, key: &str) -> bool {
-    keys.get(path).and_then(|known| known.strip_prefix(settings)).and_then(|known| known.strip_prefix(':')) == Some(key)
+/// The remembered keys of files that were read under these settings, as sources know them.
+fn known_under(settings: &str, keys: HashMap<String, String>) -> BTreeMap<String, String> {
+    let bare = |key: &str| Some(key.strip_prefix(settings)?.strip_prefix(':')?.to_owned());
+    keys.into_iter().filter_map(|(path, key)| Some((path, bare(&key)?))).collect()
 }
 
 async fn last_source(store: &Store, source: &str) -> Result<Option<RunSource>, CrawlError> {

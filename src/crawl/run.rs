@@ -24,7 +24,6 @@ use crate::{
     catalog,
     config::{Config, NameRules},
     model::{DocumentRole, RunNumber, Subject},
-    search::SearchIndex,
     store::{AnalysisId, CatalogState, CrawlLock, NewAnalysis, RecalledAnalysis, RecalledScript, RunCounts, Store},
 };
 
@@ -91,14 +90,8 @@ async fn repeat(store: &Store, run: RunNumber, readings: &[ReadSource], counts: 
 /// The index is committed for the run before the run is visible.
 async fn write_index(store: &Store, previous: Option<RunNumber>, run: RunNumber) -> Result<(), CrawlError> {
     let failed = |error: &dyn std::fmt::Display| CrawlError::Index(error.to_string());
-    let folder = catalog::index_folder(store.folder());
-    let open = move || {
-        let index = SearchIndex::open(&folder)?;
-        let at = index.view()?.run();
-        Ok::<_, crate::search::SearchError>((index, at))
-    };
-    let opened = tokio::task::spawn_blocking(open).await.map_err(|error| failed(&error))?;
-    let (index, at) = opened.map_err(|error| failed(&error))?;
+    let index = catalog::open_index(store.folder()).await.map_err(|error| failed(&error))?;
+    let at = index.view().map_err(|error| failed(&error))?.run();
     match previous.filter(|previous| at == Some(*previous)) {
         Some(previous) => catalog::update_index(store, &index, previous, run).await,
         None => catalog::rebuild_index(store, &index, run).await,

@@ -230,7 +230,7 @@ fn read_sources() -> Vec<(String, Reading)> {
             source,
             at: At::Tip,
             data: unpacked.path(),
-            known: &sources::nothing_known,
+            known: &sources::NOTHING_KNOWN,
             history_since: None,
         };
         (source.name.clone(), sources::read(&request, &NoProgress).unwrap())
