@@ -26,6 +26,7 @@ mod text_lineage;
 mod trace;
 mod words;
 
+pub use crate::store::Store;
 pub use asset::*;
 pub use column::*;
 pub use crawl_control::*;
@@ -34,7 +35,7 @@ pub use explain::*;
 pub use governance::*;
 pub use highlight::*;
 pub use home::*;
-pub use indexing::{index_folder, rebuild_index, search_document, update_index};
+pub use indexing::{open_index, rebuild_index, search_document, update_index};
 pub use lineage_graph::*;
 pub use metrics::*;
 pub use open::*;
