@@ -28,6 +28,8 @@ mod parse;
 #[cfg(test)]
 mod search;
 #[cfg(test)]
+mod soundness;
+#[cfg(test)]
 mod sources;
 #[cfg(test)]
 mod store;
