@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{CatalogError, PlacedDiagnostic, Result, View};
 use crate::{
     model::{Code, RunNumber, Severity, find_code},
-    store::{RunCounts, RunRow, Store},
+    store::{NOT_READ, RunCounts, RunRow, Store},
 };
 
 /// One crawl run.
@@ -40,8 +40,15 @@ pub struct RunSource {
     pub commit: Option<String>,
     /// Its committer time, seconds since 1970 UTC.
     pub commit_time: Option<i64>,
-    /// `read`, `unchanged`, or why it could not be read.
+    /// `read`, `unchanged`, or why what was known of it was kept.
     pub outcome: String,
+}
+
+impl RunSource {
+    /// Whether it could not be read.
+    pub fn failed(&self) -> bool {
+        self.outcome.starts_with(NOT_READ)
+    }
 }
 
 /// How often a code occurs.
