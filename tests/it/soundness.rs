@@ -178,7 +178,7 @@ async fn try_case(connection: &mut sqlx::SqliteConnection, engine: fn(&Query) ->
         }
         for (source, after) in watched.iter().zip(&results[1..]) {
             let mut any = results[0].len() != after.len();
-            for output in 0..query.columns.len() {
+            for (output, column) in columns.iter().enumerate() {
                 if cells(&results[0], output) == cells(after, output) {
                     continue;
                 }
@@ -190,7 +190,7 @@ async fn try_case(connection: &mut sqlx::SqliteConnection, engine: fn(&Query) ->
                     report.violations.push(format!(
                         "seed {seed}: {} changes {}, which is not claimed\n  {}",
                         name(source),
-                        columns[output],
+                        column,
                         query.sql
                     ));
                     return;
