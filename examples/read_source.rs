@@ -5,7 +5,7 @@ use std::{error::Error, path::Path, time::Instant};
 use wellspring::{
     config::Config,
     model::FactKind,
-    sources::{At, NoProgress, Request, nothing_known, read},
+    sources::{At, NOTHING_KNOWN, NoProgress, Request, read},
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -17,16 +17,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut without_history = config.clone();
     without_history.crawl.history_commits = 0;
     let start = Instant::now();
-    let request = Request { config: &without_history, source, at: At::Tip, data, known: &nothing_known, history_since: None };
+    let request = Request { config: &without_history, source, at: At::Tip, data, known: &NOTHING_KNOWN, history_since: None };
     let reading = read(&request, &NoProgress)?;
     println!("cold, without history: {:.2?}", start.elapsed());
     let start = Instant::now();
     let with_history = read(&Request { config: &config, ..request }, &NoProgress)?;
     println!("cold, with history:    {:.2?}", start.elapsed());
-    let known = |path: &str, key: &str| with_history.files.get(path).is_some_and(|known| known == key);
     let tip = with_history.commit.as_ref().map(|commit| commit.id.clone());
     let start = Instant::now();
-    let request = Request { config: &config, source, at: At::Tip, data, known: &known, history_since: tip };
+    let request = Request { config: &config, source, at: At::Tip, data, known: &with_history.files, history_since: tip };
     let again = read(&request, &NoProgress)?;
     println!(
         "unchanged:             {:.2?}, {} of {} files unchanged",
@@ -37,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for days in &config.crawl.history_days {
         let start = Instant::now();
         let at = At::DaysBefore(*days);
-        match read(&Request { config: &config, source, at, data, known: &known, history_since: None }, &NoProgress) {
+        match read(&Request { config: &config, source, at, data, known: &with_history.files, history_since: None }, &NoProgress) {
             Ok(old) => println!("{days} days before: {:.2?}, {} unchanged", start.elapsed(), old.unchanged.len()),
             Err(error) => println!("{days} days before: {error}"),
         }

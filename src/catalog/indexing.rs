@@ -13,12 +13,15 @@ use crate::{
 const ASSETS_TOGETHER: usize = 2_000;
 
 /// The folder of the index in a data folder.
-pub fn index_folder(data: &Path) -> PathBuf {
+fn index_folder(data: &Path) -> PathBuf {
     data.join("index")
 }
 
 /// Opens the index of a data folder. One that is damaged is emptied; it is only a cache.
-pub(super) async fn open_index(data: &Path) -> Result<SearchIndex> {
+///
+/// # Errors
+/// When the folder cannot be written.
+pub async fn open_index(data: &Path) -> Result<SearchIndex> {
     let folder = index_folder(data);
     let opened = tokio::task::spawn_blocking(move || match SearchIndex::open(&folder) {
         Ok(index) => Ok(index),

@@ -46,6 +46,14 @@ pub struct View {
     pub(super) calculated: OnceLock<Vec<CalculatedName>>,
 }
 
+/// Opens the store of a data folder alone, for what needs no view of it: a crawl.
+///
+/// # Errors
+/// When the folder or the database cannot be opened.
+pub async fn open_store(data: &Path) -> Result<Store> {
+    Ok(Store::open(data).await?)
+}
+
 impl Catalog {
     /// Opens the catalog in the folder `data`; an empty one where nothing was crawled yet. An index
     /// that is not of the published run is rebuilt.

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::{CatalogError, PlacedDiagnostic, Result, View};
 use crate::{
-    model::{Code, Severity, find_code},
-    store::{RunCounts, RunRow},
+    model::{Code, RunNumber, Severity, find_code},
+    store::{NOT_READ, RunCounts, RunRow, Store},
 };
 
 /// One crawl run.
@@ -40,8 +40,15 @@ pub struct RunSource {
     pub commit: Option<String>,
     /// Its committer time, seconds since 1970 UTC.
     pub commit_time: Option<i64>,
-    /// `read`, `unchanged`, or why it could not be read.
+    /// `read`, `unchanged`, or why what was known of it was kept.
     pub outcome: String,
+}
+
+impl RunSource {
+    /// Whether it could not be read.
+    pub fn failed(&self) -> bool {
+        self.outcome.starts_with(NOT_READ)
+    }
 }
 
 /// How often a code occurs.
@@ -133,6 +140,15 @@ impl View {
     pub async fn export(&self, out: &mut (dyn Write + Send)) -> Result<()> {
         Ok(self.store.export(self.run, out).await?)
     }
+}
+
+/// The run of that number; `None` where it is not among the newest.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn find_run(store: &Store, run: RunNumber) -> Result<Option<RunSummary>> {
+    let rows = store.runs(20).await?;
+    Ok(rows.iter().find(|row| row.number == run).map(run_summary))
 }
 
 /// A run as answers carry it.

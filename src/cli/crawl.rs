@@ -17,9 +17,9 @@ use super::{
     text::{grouped, write_json},
 };
 use crate::{
-    catalog::{Catalog, CrawlControl, RunSummary},
+    catalog::{CrawlControl, RunSource, RunSummary, Store, find_run, open_store},
     config::Config,
-    crawl::{self, CrawlReport},
+    crawl::{self, CrawlReport, Unlisted},
 };
 
 /// Read the sources and publish what they say as a new run
@@ -32,6 +32,9 @@ pub(super) struct Crawl {
     /// Branch, tag or commit to read
     #[arg(long = "ref", value_name = "REF", requires = "paths")]
     reference: Option<String>,
+    /// Close what only sources hold up that are not configured any more; without it they stay as they were
+    #[arg(long)]
+    prune: bool,
     /// Print the run as JSON
     #[arg(long)]
     json: bool,
@@ -43,6 +46,7 @@ const EXAMPLES: &str = "Examples:
   wellspring crawl ~/work/analytics
   wellspring crawl --ref main https://git.example.com/data/warehouse.git
   wellspring crawl                       # the sources of ./wellspring.toml
+  wellspring crawl --prune               # and close what former sources left
 
 A server on the same data folder takes the new run up within 2 seconds.
 
@@ -56,11 +60,10 @@ impl Crawl {
         }
         let folder = prepare_folder(&config)?;
         let summary = wait_for(async {
-            let catalog = Catalog::open(&folder).await?;
-            let run = u64::from(crawl_sources(&config, &catalog, None).await?.run.0);
-            catalog.refresh().await?;
-            let runs = catalog.view().runs(20).await?;
-            runs.into_iter().find(|summary| summary.run == run).context("the run was published, and is gone")
+            // No view: a crawl asks nothing of the graph, and loading one takes longer than finding nothing changed.
+            let store = open_store(&folder).await?;
+            let run = crawl_sources(&config, &store, if self.prune { Unlisted::Close } else { Unlisted::Keep }, None).await?.run;
+            find_run(&store, run).await?.context("the run was published, and is gone")
         })?;
         let mut out = io::stdout().lock();
         if self.json {
@@ -68,7 +71,7 @@ impl Crawl {
         } else {
             writeln!(out, "{}", say_run(&summary))?;
         }
-        Ok(if summary.sources.iter().all(was_read) { Outcome::Done } else { Outcome::Nothing })
+        Ok(if summary.sources.iter().any(RunSource::failed) { Outcome::Nothing } else { Outcome::Done })
     }
 }
 
@@ -83,11 +86,12 @@ pub(super) fn prepare_folder(config: &Config) -> anyhow::Result<PathBuf> {
 /// Crawls once, with a bar on the terminal.
 pub(super) async fn crawl_sources(
     config: &Config,
-    catalog: &Catalog,
+    store: &Store,
+    unlisted: Unlisted,
     control: Option<Arc<CrawlControl>>,
 ) -> anyhow::Result<CrawlReport> {
     let progress = ShownProgress::new(control);
-    let crawled = crawl::crawl(config, catalog.store(), &progress).await;
+    let crawled = crawl::crawl_listed(config, store, unlisted, &progress).await;
     progress.finish();
     Ok(crawled?)
 }
@@ -95,12 +99,8 @@ pub(super) async fn crawl_sources(
 /// One line about a run.
 pub(super) fn say_run(run: &RunSummary) -> String {
     let count = |word: &str| run.counts.iter().find(|(name, _)| name == word).map_or(0, |(_, count)| *count);
-    let failed: Vec<String> = run
-        .sources
-        .iter()
-        .filter(|source| !was_read(source))
-        .map(|source| format!("\n{} could not be read: {}", source.source, source.outcome))
-        .collect();
+    let kept = run.sources.iter().filter(|source| !matches!(source.outcome.as_str(), "read" | "unchanged"));
+    let kept: Vec<String> = kept.map(|source| format!("\n{}: {}", source.source, source.outcome)).collect();
     format!(
         "Run {}: {} documents, {} statements ({} not parsed), {} assets, {} columns, {} column edges, in {:.1} s.{}",
         run.run,
@@ -111,10 +111,6 @@ pub(super) fn say_run(run: &RunSummary) -> String {
         grouped(count("columns")),
         grouped(count("column_edges")),
         count("milliseconds") as f64 / 1000.0,
-        failed.concat()
+        kept.concat()
     )
-}
-
-fn was_read(source: &crate::catalog::RunSource) -> bool {
-    matches!(source.outcome.as_str(), "read" | "unchanged")
 }

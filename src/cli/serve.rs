@@ -19,6 +19,7 @@ use super::{
 use crate::{
     catalog::{Catalog, CrawlControl},
     config::Config,
+    crawl::Unlisted,
     web,
 };
 
@@ -157,7 +158,7 @@ async fn crawl_when_asked(config: Config, catalog: Arc<Catalog>, control: Arc<Cr
             status.started = Some(now());
         });
         let crawled = tokio::select! {
-            crawled = crawl_sources(&config, &catalog, Some(control.clone())) => crawled,
+            crawled = crawl_sources(&config, catalog.store(), Unlisted::Keep, Some(control.clone())) => crawled,
             _ = stopped.changed() => return,
         };
         if let Err(cause) = catalog.refresh().await {

@@ -3,6 +3,7 @@
 //! In: a file, or the paths of a command line. Out: a checked [`Config`]. Never reads a source,
 //! a warehouse or the network.
 
+mod address;
 mod data_folder;
 mod load;
 mod names;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Dialect;
 
+pub use address::without_credentials;
 pub use data_folder::user_data_home;
 pub use names::{Judgement, NameRules};
 pub use pattern::{Pattern, PatternError};
@@ -266,11 +268,11 @@ impl Config {
 }
 
 impl SourceConfig {
-    /// Where it is, as a person would write it.
+    /// Where it is, as a person would write it, without a password.
     pub fn place(&self) -> String {
         match (&self.path, &self.url) {
             (Some(path), _) => path.display().to_string(),
-            (None, Some(url)) => url.clone(),
+            (None, Some(url)) => without_credentials(url),
             (None, None) => String::new(),
         }
     }

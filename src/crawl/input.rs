@@ -128,7 +128,7 @@ pub(super) struct ReadSource {
     /// A hash of everything beside the files that decides what is read from them.
     pub(super) settings: String,
     pub(super) fingerprint: String,
-    /// Why it could not be read; then the reading is what is remembered.
+    /// Why what is remembered stands in for it: the outcome of the source.
     pub(super) failure: Option<String>,
 }
 

@@ -49,6 +49,23 @@ pub struct CrawlReport {
     pub failed: Vec<(String, String)>,
 }
 
+/// What becomes of sources that an earlier run read and the configuration does not list any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unlisted {
+    /// They stand as they were.
+    Keep,
+    /// What only they hold up closes.
+    Close,
+}
+
+/// Crawls every source of `config` into `store`; sources that it does not list any more are kept.
+///
+/// # Errors
+/// As [`crawl_listed`].
+pub async fn crawl(config: &Config, store: &Store, progress: &dyn CrawlProgress) -> Result<CrawlReport, CrawlError> {
+    crawl_listed(config, store, Unlisted::Keep, progress).await
+}
+
 /// Crawls every source of `config` into `store`.
 ///
 /// The first crawl of git sources crawls their former states first (`[crawl] history_days`).
@@ -56,10 +73,15 @@ pub struct CrawlReport {
 /// # Errors
 /// When another crawl runs, or the store cannot be written. A source that cannot be read is none:
 /// it is reported, and what was known of it stays.
-pub async fn crawl(config: &Config, store: &Store, progress: &dyn CrawlProgress) -> Result<CrawlReport, CrawlError> {
+pub async fn crawl_listed(
+    config: &Config,
+    store: &Store,
+    unlisted: Unlisted,
+    progress: &dyn CrawlProgress,
+) -> Result<CrawlReport, CrawlError> {
     let lock = store.lock_crawl().await?;
     let done = tokio::select! {
-        done = crawl_locked(config, store, &lock, progress) => done,
+        done = crawl_locked(config, store, &lock, unlisted, progress) => done,
         error = beat(store, &lock) => Err(error),
     };
     store.unlock_crawl(lock).await?;
@@ -90,6 +112,7 @@ async fn crawl_locked(
     config: &Config,
     store: &Store,
     lock: &CrawlLock,
+    unlisted: Unlisted,
     progress: &dyn CrawlProgress,
 ) -> Result<CrawlReport, CrawlError> {
     let mut published = Vec::new();
@@ -102,8 +125,17 @@ async fn crawl_locked(
             }
         }
     }
-    let (readings, failed) = read::read_tips(config, store, progress).await?;
+    let (mut readings, failed) = read::read_tips(config, store, progress).await?;
+    let former = read::former_sources(config, store).await?;
+    if unlisted == Unlisted::Keep {
+        readings.extend(read::keep_sources(config, store, &former).await?);
+    }
     let mut report = run::publish(config, store, lock, progress, readings).await?;
+    if unlisted == Unlisted::Close {
+        for name in &former {
+            store.forget_source(name).await?;
+        }
+    }
     published.push(report.run);
     report.published = published;
     report.failed = failed;

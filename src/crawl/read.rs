@@ -1,6 +1,6 @@
 //! Reading sources: the newest state of each, or former ones.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{
     CrawlError, CrawlEvent, CrawlPhase, CrawlProgress,
@@ -8,14 +8,17 @@ use super::{
     progress::{Relay, run_blocking},
 };
 use crate::{
-    config::{Config, SourceConfig},
+    config::{Config, SourceConfig, WarehouseConfig, without_credentials},
     model::Reading,
     sources::{self, At, SourceError},
-    store::{RunSource, Store},
+    store::{KEPT, NOT_READ, RunSource, RunState, Store},
 };
 
 /// Sources that could not be read: (name, why).
 type Failed = Vec<(String, String)>;
+
+/// Runs among which the one that last read a source is looked for.
+const RUNS_LOOKED_AT: u32 = 1_000;
 
 /// Days of the former states that a first crawl reads, oldest first.
 pub(super) fn past_days(config: &Config) -> Vec<u32> {
@@ -59,9 +62,8 @@ pub(super) async fn read_tips(
             Err(error) => {
                 tracing::warn!(source = source.name, %error, "a source could not be read");
                 failed.push((source.name.clone(), error.to_string()));
-                if let Some(reading) = remembered(store, source).await? {
-                    let mut read = with_setting(config, source, reading);
-                    read.failure = Some(error.to_string());
+                if let Some(mut read) = remembered(config, store, &source.name).await? {
+                    read.failure = Some(format!("{NOT_READ}, {}: {error}", kept_from(store, &source.name).await?));
                     readings.push(read);
                 }
             }
@@ -72,6 +74,48 @@ pub(super) async fn read_tips(
         return Err(CrawlError::NothingRead(reasons.join("; ")));
     }
     Ok((readings, failed))
+}
+
+/// The sources of the newest run that `config` does not list, in its order.
+pub(super) async fn former_sources(config: &Config, store: &Store) -> Result<Vec<String>, CrawlError> {
+    let Some(run) = store.latest_run().await? else { return Ok(Vec::new()) };
+    let names = store.run_sources(run).await?.into_iter().map(|source| source.name);
+    Ok(names.filter(|name| config.sources.iter().all(|source| source.name != *name)).collect())
+}
+
+/// What is remembered of sources that are not configured any more.
+pub(super) async fn keep_sources(config: &Config, store: &Store, names: &[String]) -> Result<Vec<ReadSource>, CrawlError> {
+    let mut kept = Vec::with_capacity(names.len());
+    for name in names {
+        match remembered(config, store, name).await? {
+            Some(mut read) => {
+                read.failure = Some(format!("{KEPT}, {}; `wellspring crawl --prune` ends it", kept_from(store, name).await?));
+                kept.push(read);
+            }
+            None => tracing::warn!(source = name, "nothing is remembered of a former source: it ends"),
+        }
+    }
+    Ok(kept)
+}
+
+/// From which run a source is kept: the newest that read it.
+async fn kept_from(store: &Store, name: &str) -> Result<String, CrawlError> {
+    let read =
+        |source: &RunSource| source.name == name && !source.outcome.starts_with(NOT_READ) && !source.outcome.starts_with(KEPT);
+    let runs = store.runs(RUNS_LOOKED_AT).await?;
+    let found = runs.iter().find(|run| run.state == RunState::Published && run.sources.iter().any(read));
+    Ok(found.map_or_else(|| "kept from an early run".to_owned(), |run| format!("kept from run {}", run.number.0)))
+}
+
+/// Remembers how a source is read, for when it no longer can be.
+pub(super) async fn remember_settings(
+    store: &Store,
+    source: &SourceConfig,
+    warehouse: &WarehouseConfig,
+) -> Result<(), CrawlError> {
+    let source = SourceConfig { url: source.url.as_deref().map(without_credentials), ..source.clone() };
+    let json = serde_json::to_string(&(&source, warehouse)).map_err(|error| CrawlError::Incomplete(error.to_string()))?;
+    Ok(store.remember_settings(&source.name, &json).await?)
 }
 
 /// Readings of the sources of `config`, in order, made elsewhere.
@@ -106,15 +150,17 @@ async fn read_one(
     };
     let (config, source, data) = (config.clone(), source.clone(), store.folder().to_owned());
     run_blocking(progress, move |relay| {
-        let known = |path: &str, key: &str| is_known(&keys, &settings, path, key);
+        let known = known_under(&settings, keys);
         let request = sources::Request { config: &config, source: &source, at, data: &data, known: &known, history_since };
         Ok(sources::read(&request, &ReadProgress(relay)))
     })
     .await
 }
 
-fn is_known(keys: &HashMap<String, String>, settings: &str, path: &str, key: &str) -> bool {
-    keys.get(path).and_then(|known| known.strip_prefix(settings)).and_then(|known| known.strip_prefix(':')) == Some(key)
+/// The remembered keys of files that were read under these settings, as sources know them.
+fn known_under(settings: &str, keys: HashMap<String, String>) -> BTreeMap<String, String> {
+    let bare = |key: &str| Some(key.strip_prefix(settings)?.strip_prefix(':')?.to_owned());
+    keys.into_iter().filter_map(|(path, key)| Some((path, bare(&key)?))).collect()
 }
 
 async fn last_source(store: &Store, source: &str) -> Result<Option<RunSource>, CrawlError> {
@@ -123,25 +169,31 @@ async fn last_source(store: &Store, source: &str) -> Result<Option<RunSource>, C
     Ok(sources.into_iter().find(|entry| entry.name == source))
 }
 
-/// A reading in which every remembered file is unchanged; `None` where nothing is remembered.
-async fn remembered(store: &Store, source: &SourceConfig) -> Result<Option<Reading>, CrawlError> {
-    let keys = store.remembered_keys(&source.name).await?;
+/// A reading in which every remembered file is unchanged, in the warehouse that it was read for;
+/// `None` where nothing is remembered.
+async fn remembered(config: &Config, store: &Store, name: &str) -> Result<Option<ReadSource>, CrawlError> {
+    let keys = store.remembered_keys(name).await?;
+    let Some(known) = store.source_settings(name).await? else { return Ok(None) };
     if keys.is_empty() {
         return Ok(None);
     }
+    let damaged = |error: serde_json::Error| CrawlError::Incomplete(format!("how {name} was read: {error}"));
+    let (source, warehouse): (SourceConfig, WarehouseConfig) = serde_json::from_str(&known).map_err(damaged)?;
     let bare = |key: &str| key.split_once(':').map_or(key, |(_, key)| key).to_owned();
-    let last = last_source(store, &source.name).await?;
+    let last = last_source(store, name).await?;
     let commit = last.as_ref().and_then(|last| last.commit.clone());
     let time = last.as_ref().and_then(|last| last.commit_time).unwrap_or_default();
-    Ok(Some(Reading {
+    let reading = Reading {
         unchanged: keys.keys().cloned().collect(),
         files: keys.iter().map(|(path, key)| (path.clone(), bare(key))).collect(),
         history_since: Some(commit.clone().unwrap_or_default()),
         commit: commit.map(|id| crate::model::Commit { id, time }),
         permalink: last.and_then(|last| last.permalink),
-        dialect: source.dialect.unwrap_or_default(),
+        dialect: warehouse.dialect,
         ..Reading::default()
-    }))
+    };
+    let settings = settings(config, &source);
+    Ok(Some(ReadSource::new(source, warehouse, reading, settings)))
 }
 
 struct ReadProgress<'a>(&'a Relay);

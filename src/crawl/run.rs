@@ -17,15 +17,17 @@ use super::{
     lower::Results,
     order::{Levels, order},
     progress::{Relay, run_blocking},
+    read::remember_settings,
     scripts::{KnownScript, Names, Reader, parse_all},
     world::{World, kind_of_role},
 };
 use crate::{
     catalog,
-    config::{Config, NameRules},
+    config::{Config, NameRules, SourceConfig, WarehouseConfig},
     model::{DocumentRole, RunNumber, Subject},
-    search::SearchIndex,
-    store::{AnalysisId, CatalogState, CrawlLock, NewAnalysis, RecalledAnalysis, RecalledScript, RunCounts, Store},
+    store::{
+        AnalysisId, CatalogState, CrawlLock, NewAnalysis, RecalledAnalysis, RecalledScript, RememberedFile, RunCounts, Store,
+    },
 };
 
 /// How many analyses wait to be written at most.
@@ -91,14 +93,8 @@ async fn repeat(store: &Store, run: RunNumber, readings: &[ReadSource], counts: 
 /// The index is committed for the run before the run is visible.
 async fn write_index(store: &Store, previous: Option<RunNumber>, run: RunNumber) -> Result<(), CrawlError> {
     let failed = |error: &dyn std::fmt::Display| CrawlError::Index(error.to_string());
-    let folder = catalog::index_folder(store.folder());
-    let open = move || {
-        let index = SearchIndex::open(&folder)?;
-        let at = index.view()?.run();
-        Ok::<_, crate::search::SearchError>((index, at))
-    };
-    let opened = tokio::task::spawn_blocking(open).await.map_err(|error| failed(&error))?;
-    let (index, at) = opened.map_err(|error| failed(&error))?;
+    let index = catalog::open_index(store.folder()).await.map_err(|error| failed(&error))?;
+    let at = index.view().map_err(|error| failed(&error))?.run();
     match previous.filter(|previous| at == Some(*previous)) {
         Some(previous) => catalog::update_index(store, &index, previous, run).await,
         None => catalog::rebuild_index(store, &index, run).await,
@@ -114,7 +110,7 @@ async fn write(
     run: RunNumber,
     readings: Vec<ReadSource>,
 ) -> Result<RunCounts, CrawlError> {
-    let sources = complete(store, progress, readings).await?;
+    let (sources, memories) = complete(store, progress, readings).await?;
     let rules = config.name_rules()?;
     let readers: Vec<Reader> =
         sources.iter().map(|source| Reader { limits: config.limits, variables: source.config.variables.clone() }).collect();
@@ -150,16 +146,40 @@ async fn write(
     (counts.statements, counts.unparsed) = statements;
     counts.changed_documents = store.write_state(run, &state).await?.sql_documents;
     tokio::task::spawn_blocking(move || drop(state));
+    // Only now: a file that is remembered is not read again, so its text must be stored.
+    for memory in memories {
+        memory.write(store).await?;
+    }
     Ok(counts)
 }
 
-/// Completes readings with what is remembered, and remembers what is new.
+/// What is to be remembered of one source.
+struct Memory {
+    config: SourceConfig,
+    warehouse: WarehouseConfig,
+    /// The source was read, not only remembered.
+    was_read: bool,
+    fresh: Vec<RememberedFile>,
+    /// Paths that are to be forgotten.
+    gone: Vec<String>,
+}
+
+impl Memory {
+    async fn write(self, store: &Store) -> Result<(), CrawlError> {
+        if self.was_read {
+            remember_settings(store, &self.config, &self.warehouse).await?;
+        }
+        Ok(store.remember_files(&self.config.name, &self.fresh, &self.gone).await?)
+    }
+}
+
+/// Completes readings with what is remembered, and says what of them is to be remembered.
 async fn complete(
     store: &Store,
     progress: &dyn CrawlProgress,
     readings: Vec<ReadSource>,
-) -> Result<Vec<SourceInput>, CrawlError> {
-    let mut sources = Vec::with_capacity(readings.len());
+) -> Result<(Vec<SourceInput>, Vec<Memory>), CrawlError> {
+    let (mut sources, mut memories) = (Vec::with_capacity(readings.len()), Vec::with_capacity(readings.len()));
     for read in readings {
         let name = read.config.name.clone();
         let remembered = match read.reading.unchanged.is_empty() {
@@ -170,14 +190,16 @@ async fn complete(
             Some(_) => store.file_histories(&name).await?,
             None => HashMap::new(),
         };
+        let was_read = read.failure.is_none();
         let known = store.remembered_keys(&name).await?;
         let (source, fresh) = run_blocking(progress, move |_| Ok(read.complete(remembered, past)?)).await?;
         let mut gone: Vec<String> = known.into_keys().filter(|path| !source.files.contains_key(path)).collect();
         gone.sort_unstable();
-        store.remember_files(&name, &fresh, &gone).await?;
+        let (config, warehouse) = (source.config.clone(), source.warehouse.clone());
+        memories.push(Memory { config, warehouse, was_read, fresh, gone });
         sources.push(source);
     }
-    Ok(sources)
+    Ok((sources, memories))
 }
 
 fn remembered_names(recalled: &mut HashMap<String, RecalledScript>) -> Result<HashMap<String, Names>, CrawlError> {

@@ -12,6 +12,7 @@ use gix::{ThreadSafeRepository, bstr::BStr, remote, url::Scheme};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Progress, SourceError, Step, git};
+use crate::config::without_credentials;
 
 /// What is fetched: every branch and tag, under its own name.
 const REFSPECS: [&str; 2] = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
@@ -55,7 +56,7 @@ pub(super) fn fetch_remote(url: &str, data: &Path, progress: &dyn Progress) -> R
 /// Refuses everything but https, http, ssh and git: no `ext::`, no local file, nothing that a
 /// program could take for an option.
 pub(super) fn check_address(url: &str) -> Result<gix::Url, SourceError> {
-    let refused = || SourceError::RefusedAddress(url.to_owned());
+    let refused = || SourceError::RefusedAddress(without_credentials(url));
     let before_scheme = url.split("://").next().unwrap_or_default();
     if url.starts_with('-') || before_scheme.contains("::") || url.contains(['\n', '\r', '\0']) {
         return Err(refused());
@@ -94,9 +95,6 @@ fn update_clone(folder: &Path, address: &gix::Url) -> Result<(), SourceError> {
 
 /// The address without user and password, and the whole chain of causes.
 fn failed(address: &gix::Url, error: &dyn std::error::Error) -> SourceError {
-    let mut shown = address.clone();
-    shown.set_user(None);
-    shown.set_password(None);
     let mut message = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
@@ -107,5 +105,10 @@ fn failed(address: &gix::Url, error: &dyn std::error::Error) -> SourceError {
         }
         cause = inner.source();
     }
-    SourceError::Fetch { url: shown.to_bstring().to_string(), message }
+    // The user of an https address may be a token.
+    let token = address.user().filter(|user| address.scheme != Scheme::Ssh && user.len() >= 8);
+    for secret in address.password().filter(|password| !password.is_empty()).into_iter().chain(token) {
+        message = message.replace(secret, "…");
+    }
+    SourceError::Fetch { url: without_credentials(&address.to_bstring().to_string()), message }
 }

@@ -21,7 +21,10 @@ mod schema;
 mod state;
 mod yaml;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     config::{Config, SourceConfig},
@@ -41,9 +44,9 @@ pub struct Request<'a> {
     pub at: At,
     /// The data folder; clones of remotes live below it.
     pub data: &'a Path,
-    /// Whether a file of this path and key was read before: then its documents, facts and
-    /// diagnostics are left out and its path stands in [`Reading::unchanged`]. Keys are those of [`Reading::files`].
-    pub known: &'a (dyn Fn(&str, &str) -> bool + Sync),
+    /// The files that were read before, as [`Reading::files`]: where a key is the same still, the file's
+    /// documents, facts and diagnostics are left out and its path stands in [`Reading::unchanged`].
+    pub known: &'a BTreeMap<String, String>,
     /// A commit up to which history is known: if the state read descends from it, only newer
     /// commits are walked and [`Reading::history_since`] names it.
     pub history_since: Option<String>,
@@ -85,9 +88,7 @@ impl Progress for NoProgress {
 }
 
 /// Knows no file: everything is read.
-pub fn nothing_known(_path: &str, _key: &str) -> bool {
-    false
-}
+pub static NOTHING_KNOWN: BTreeMap<String, String> = BTreeMap::new();
 
 /// Why nothing of a source could be read.
 #[derive(Debug, thiserror::Error)]

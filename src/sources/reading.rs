@@ -31,7 +31,9 @@ use crate::{
 };
 
 /// Changes whenever the same bytes would be read differently, so that everything is read again.
-const READER_VERSION: &str = "1";
+const READER_VERSION: &str = "2";
+/// Stands for the blob of an included file that is not there.
+const ABSENT: &str = "absent";
 /// Files that one thread reads with one handle.
 const CHUNK: usize = 64;
 
@@ -142,7 +144,7 @@ impl<'a> Context<'a> {
     }
 
     fn is_known(&self, path: &str, key: &str) -> bool {
-        (self.request.known)(path, key)
+        self.request.known.get(path).is_some_and(|known| known == key)
     }
 
     fn read_file(&self, reader: &Reader, entry: &Entry, kind: &FileKind) -> Outcome {
@@ -159,6 +161,12 @@ impl<'a> Context<'a> {
         if let Some(blob) = entry.blob() {
             outcome.key = combine_key(&self.settings, &[&blob]);
             outcome.unchanged = self.is_known(path, &outcome.key);
+            if !outcome.unchanged
+                && let Some(key) = self.find_included_key(path, &outcome.key)
+            {
+                outcome.key = key;
+                outcome.unchanged = true;
+            }
             if outcome.unchanged {
                 return outcome;
             }
@@ -197,6 +205,20 @@ impl<'a> Context<'a> {
         outcome
     }
 
+    /// The known key of a file that includes others, where it begins with `own` and every file that
+    /// it names is as it was; found without reading any of them.
+    fn find_included_key(&self, path: &str, own: &str) -> Option<String> {
+        let known = self.request.known.get(path)?;
+        let mut lines = known.strip_prefix(own)?.strip_prefix('\n')?.split('\n');
+        while let Some(included) = lines.next() {
+            let now = self.files.find(included).map_or_else(|| Some(ABSENT.to_owned()), Entry::blob)?;
+            if lines.next()? != now {
+                return None;
+            }
+        }
+        Some(known.to_owned())
+    }
+
     fn make_document(&self, file: &SqlFile, path: &str, text: String, blob: String) -> Document {
         let (database, schema) = (&self.defaults.0, &self.defaults.1);
         let target = file.target.as_ref().map(|target| target.completed(database.as_deref(), schema.as_deref()));
@@ -211,10 +233,12 @@ impl<'a> Context<'a> {
         let library = FileLibrary { context: self, reader };
         let schema = read_schema(root, &library);
         if !schema.included.is_empty() {
-            let blobs =
-                schema.included.iter().map(|path| library.read(path).map_or_else(|| "absent".to_owned(), |(_, blob)| blob));
-            let blobs: Vec<String> = std::iter::once(blob.to_owned()).chain(blobs).collect();
-            outcome.key = combine_key(&self.settings, &blobs.iter().map(String::as_str).collect::<Vec<_>>());
+            let mut key = combine_key(&self.settings, &[blob]);
+            for path in &schema.included {
+                let blob = library.read(path).map_or_else(|| ABSENT.to_owned(), |(_, blob)| blob);
+                key.push_str(&format!("\n{path}\n{blob}"));
+            }
+            outcome.key = key;
             outcome.unchanged = self.is_known(&outcome.path, &outcome.key);
             if outcome.unchanged {
                 return;

@@ -62,6 +62,36 @@ impl Store {
         Ok(())
     }
 
+    /// Forgets every file of `source`, and how it was read.
+    pub async fn forget_source(&self, source: &str) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM source_file WHERE source = (SELECT id FROM source WHERE name = ?1)")
+            .bind(source)
+            .execute(&self.crawl)
+            .await?;
+        sqlx::query("UPDATE source SET settings = NULL WHERE name = ?1").bind(source).execute(&self.crawl).await?;
+        Ok(())
+    }
+
+    /// Remembers how a source is read, as the crawl writes it down.
+    pub async fn remember_settings(&self, source: &str, settings: &str) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO source (name, settings) VALUES (?1, ?2)
+             ON CONFLICT (name) DO UPDATE SET settings = excluded.settings",
+        )
+        .bind(source)
+        .bind(settings)
+        .execute(&self.crawl)
+        .await?;
+        Ok(())
+    }
+
+    /// How a source was read last; `None` where that is not known.
+    pub async fn source_settings(&self, source: &str) -> Result<Option<String>, StoreError> {
+        let found: Option<Option<String>> =
+            sqlx::query_scalar("SELECT settings FROM source WHERE name = ?1").bind(source).fetch_optional(&self.readers).await?;
+        Ok(found.flatten())
+    }
+
     /// The pasts of files of `source` as they stand, by path.
     pub async fn file_histories(&self, source: &str) -> Result<HashMap<String, FileHistory>, StoreError> {
         let rows = sqlx::query(

@@ -14,7 +14,10 @@ use super::{Store, StoreError};
 const FILE: &str = "wellspring.db";
 
 /// Every migration: (version, what it does, SQL). Never edited once landed.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "catalog", include_str!("../../migrations/0001_catalog.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "catalog", include_str!("../../migrations/0001_catalog.sql")),
+    (2, "source settings", include_str!("../../migrations/0002_source_settings.sql")),
+];
 
 impl Store {
     /// Opens the store in `dir`, creating the folder and the database where missing, brings the
@@ -164,5 +167,8 @@ async fn connect(path: &Path, connections: u32, synchronous: SqliteSynchronous) 
         .pragma("journal_size_limit", "67108864")
         .row_buffer_size(1024)
         .disable_statement_logging();
-    Ok(SqlitePoolOptions::new().max_connections(connections).connect_with(options).await?)
+    // A connection to a file does not age. With either limit sqlx starts a task that walks over the idle
+    // connections, and where it reads their number between a release and its count, walks for ever.
+    let pool = SqlitePoolOptions::new().max_connections(connections).max_lifetime(None).idle_timeout(None);
+    Ok(pool.connect_with(options).await?)
 }

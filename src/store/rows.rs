@@ -344,6 +344,11 @@ pub struct RunCounts {
     pub milliseconds: u64,
 }
 
+/// How the outcome of a source begins that could not be read.
+pub const NOT_READ: &str = "not read";
+/// How the outcome of a source begins that is not configured any more.
+pub const KEPT: &str = "not configured";
+
 /// What a run read of one source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunSource {
@@ -355,7 +360,7 @@ pub struct RunSource {
     pub commit: Option<String>,
     /// Its committer time, seconds since 1970 UTC.
     pub commit_time: Option<i64>,
-    /// `read`, `unchanged`, or why it could not be read.
+    /// `read`, `unchanged`, or why what was known of it was kept: [`NOT_READ`] or [`KEPT`], and more.
     pub outcome: String,
     /// Turns a path, line and commit into an address on the forge (`{commit}`, `{path}`, `{line}`).
     pub permalink: Option<String>,

@@ -8,7 +8,7 @@ use std::{
 use proptest::prelude::*;
 use wellspring::{
     config::{Config, NameRule, SourceConfig},
-    crawl::{CrawlReport, Silent, crawl, crawl_readings},
+    crawl::{CrawlReport, Silent, Unlisted, crawl, crawl_listed, crawl_readings},
     model::{Commit, DeclaredColumn, Dialect, Document, DocumentRole, Fact, FactKind, Reading, RelationName, Subject},
     store::{CatalogState, RunState, Store},
 };
@@ -259,6 +259,60 @@ async fn a_folder_is_crawled_again_and_again_reading_only_what_changed() {
     std::fs::remove_dir_all(folder.path()).unwrap();
     let kept = crawl(&config, &store, &Silent).await.unwrap();
     assert_eq!((kept.failed.len(), kept.counts.documents), (1, 2));
+}
+
+#[tokio::test]
+async fn a_source_ends_only_when_it_is_pruned_and_not_while_it_cannot_be_read() {
+    let (folder, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let source = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir(&path).unwrap();
+        std::fs::write(path.join("a.sql"), text).unwrap();
+        SourceConfig { name: name.into(), path: Some(path), ..SourceConfig::default() }
+    };
+    // The dialect of the second is guessed: without its files it could not be.
+    let config = Config {
+        sources: vec![
+            source("one", "create table main.a as select x from main.raw"),
+            source("two", "create table w.b as select safe_cast(x as int64) as y from `p.d.c`"),
+        ],
+        ..Config::default()
+    };
+    let store = Store::open(data.path()).await.unwrap();
+    let first = crawl(&config, &store, &Silent).await.unwrap();
+    let before = summary(&store).await;
+    assert!(before.iter().any(|line| line.contains(" w.b ")), "{before:?}");
+    let outcome = async |at: usize| {
+        let run = store.latest_run().await.unwrap().unwrap();
+        store.run_sources(run).await.unwrap()[at].outcome.clone()
+    };
+
+    let moved = folder.path().join("moved");
+    std::fs::rename(folder.path().join("two"), &moved).unwrap();
+    for _ in 0..2 {
+        let unread = crawl(&config, &store, &Silent).await.unwrap();
+        assert_eq!((unread.failed.len(), summary(&store).await), (1, before.clone()));
+        let said = outcome(1).await;
+        assert!(said.starts_with(&format!("not read, kept from run {}: ", first.run.0)), "{said}");
+    }
+    std::fs::rename(&moved, folder.path().join("two")).unwrap();
+    let last = crawl(&config, &store, &Silent).await.unwrap();
+
+    let without = Config { sources: vec![config.sources[0].clone()], ..config.clone() };
+    for _ in 0..2 {
+        let kept = crawl(&without, &store, &Silent).await.unwrap();
+        assert_eq!((kept.failed.len(), summary(&store).await), (0, before.clone()));
+        let said = outcome(1).await;
+        assert!(said.starts_with(&format!("not configured, kept from run {};", last.run.0)), "{said}");
+    }
+    crawl_listed(&without, &store, Unlisted::Close, &Silent).await.unwrap();
+    let cold_data = tempfile::tempdir().unwrap();
+    let cold = Store::open(cold_data.path()).await.unwrap();
+    crawl(&without, &cold, &Silent).await.unwrap();
+    assert_eq!(export(&store).await, export(&cold).await);
+    assert!(store.remembered_keys("two").await.unwrap().is_empty());
+    crawl(&without, &store, &Silent).await.unwrap();
+    assert_eq!(export(&store).await, export(&cold).await, "what was pruned does not come back");
 }
 
 /// The child of the next test: writes half a run, says so and waits to be killed.

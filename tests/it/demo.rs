@@ -41,6 +41,18 @@ fn searching_churn_shows_the_three_calculations_first() {
 }
 
 #[test]
+fn every_exact_name_is_found_first() {
+    let crawled = crawled();
+    let names = crawled.names();
+    assert!(names.len() > 50, "{names:?}");
+    for name in names {
+        let query = SearchQuery { text: name.clone(), ..SearchQuery::default() };
+        let answer = crawled.ask(crawled.view().search(&query));
+        assert_eq!(answer.hits.first().map(|hit| hit.asset.name.as_str()), Some(name.as_str()));
+    }
+}
+
+#[test]
 fn every_churn_rate_traces_back_to_the_billing_events() {
     let crawled = crawled();
     for churn in CHURNS.into_iter().chain(["tidemark.growth_reporting.executive_summary"]) {
@@ -230,7 +242,7 @@ fn read_sources() -> Vec<(String, Reading)> {
             source,
             at: At::Tip,
             data: unpacked.path(),
-            known: &sources::nothing_known,
+            known: &sources::NOTHING_KNOWN,
             history_since: None,
         };
         (source.name.clone(), sources::read(&request, &NoProgress).unwrap())

@@ -12,6 +12,8 @@ mod cli;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod crawl;
 #[cfg(test)]
 mod demo;

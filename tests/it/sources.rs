@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use wellspring::{
     config::{Config, SourceConfig},
     model::{Dialect, DocumentRole, FactKind, Reading, Subject},
-    sources::{At, NoProgress, Request, SourceError, nothing_known, read},
+    sources::{At, NOTHING_KNOWN, NoProgress, Request, SourceError, read},
 };
 
 /// A folder that is filled file by file, and perhaps a repository.
@@ -80,7 +80,7 @@ fn source_of(path: &Path) -> SourceConfig {
 fn read_source(source: &SourceConfig, at: At) -> Result<Reading, SourceError> {
     let config = Config::default();
     let data = Path::new("/nonexistent");
-    read(&Request { config: &config, source, at, data, known: &nothing_known, history_since: None }, &NoProgress)
+    read(&Request { config: &config, source, at, data, known: &NOTHING_KNOWN, history_since: None }, &NoProgress)
 }
 
 fn read_tree(tree: &Tree) -> Reading {
@@ -373,11 +373,44 @@ fn schema_tags_take_fields_from_other_files_and_change_keys_with_them() {
     assert_eq!(reread(&tree, &changed).unchanged.len(), changed.files.len());
 }
 
+#[test]
+fn a_schema_of_a_commit_is_known_again_without_reading_what_it_includes() {
+    let table = "sql/acme-prod/marts/orders_v1/schema.yaml";
+    let mut tree = Tree::new(&[
+        ("sql/acme-prod/marts/orders_v1/metadata.yaml", "friendly_name: Orders"),
+        (table, "fields:\n- !include-fields\n  file: shared.yaml\n"),
+        ("shared.yaml", "fields:\n- {name: a, type: STRING}\n"),
+    ]);
+    tree.init();
+    tree.commit("Analyst <analyst@example.org>", "one");
+    let source = SourceConfig { reference: Some("main".into()), ..source_of(tree.path()) };
+    let config = Config::default();
+    let reread = |before: &Reading| {
+        let data = Path::new("/nonexistent");
+        let known = &before.files;
+        read(&Request { config: &config, source: &source, at: At::Tip, data, known, history_since: None }, &NoProgress).unwrap()
+    };
+    let first = read_source(&source, At::Tip).unwrap();
+    assert!(facts(&first).iter().any(|fact| fact.contains("columns a STRING")), "{:?}", first.diagnostics);
+    for path in [table, "shared.yaml"] {
+        let blob = tree.git(&["rev-parse", &format!("main:{path}")]);
+        let (folder, file) = blob.trim().split_at(2);
+        fs::rename(tree.path().join(".git/objects").join(folder).join(file), tree.path().join(".git").join(file)).unwrap();
+    }
+    assert!(reread(&first).unchanged.contains(table), "the objects are gone, and were not needed");
+    tree.write("shared.yaml", "fields:\n- {name: b, type: STRING}\n");
+    fs::remove_dir_all(tree.path().join(".git")).unwrap();
+    tree.init();
+    tree.commit("Analyst <analyst@example.org>", "two");
+    let changed = reread(&first);
+    assert!(!changed.unchanged.contains(table));
+    assert!(facts(&changed).iter().any(|fact| fact.contains("columns b STRING")));
+}
+
 fn reread(tree: &Tree, before: &Reading) -> Reading {
     let (config, source) = (Config::default(), source_of(tree.path()));
-    let known = |path: &str, key: &str| before.files.get(path).is_some_and(|known| known == key);
     let data = Path::new("/nonexistent");
-    read(&Request { config: &config, source: &source, at: At::Tip, data, known: &known, history_since: None }, &NoProgress)
+    read(&Request { config: &config, source: &source, at: At::Tip, data, known: &before.files, history_since: None }, &NoProgress)
         .unwrap()
 }
 
@@ -514,9 +547,8 @@ fn former_states_are_read_and_history_since_a_commit_adds_up() {
     let old = read_source(&source, At::DaysBefore(2)).unwrap();
     assert_eq!((paths(&old), old.commit.as_ref().unwrap().id.as_str()), (vec!["a.sql"], first.as_str()));
     assert!(matches!(read_source(&source, At::DaysBefore(3)), Err(SourceError::NoStateThatOld { days: 3, .. })));
-    let known = |path: &str, key: &str| old.files.get(path).is_some_and(|known| known == key);
     let request =
-        Request { config: &config, source: &source, at: At::Tip, data, known: &known, history_since: Some(first.clone()) };
+        Request { config: &config, source: &source, at: At::Tip, data, known: &old.files, history_since: Some(first.clone()) };
     let tip = read(&request, &NoProgress).unwrap();
     assert_eq!(tip.history_since.as_deref(), Some(first.as_str()));
     let counted: Vec<_> =
@@ -525,7 +557,7 @@ fn former_states_are_read_and_history_since_a_commit_adds_up() {
     let again = read(&Request { history_since: Some(third), ..request }, &NoProgress).unwrap();
     assert!(again.contributors.is_empty() && again.last_changes.is_empty());
     let foreign = read(
-        &Request { at: At::Commit(first), known: &nothing_known, history_since: again.commit.map(|commit| commit.id), ..request },
+        &Request { at: At::Commit(first), known: &NOTHING_KNOWN, history_since: again.commit.map(|commit| commit.id), ..request },
         &NoProgress,
     );
     assert_eq!(foreign.unwrap().history_since, None, "an older state does not descend from a newer one");
@@ -610,7 +642,7 @@ fn dangerous_addresses_are_refused_before_anything_runs() {
             source: &source,
             at: At::Tip,
             data: data.path(),
-            known: &nothing_known,
+            known: &NOTHING_KNOWN,
             history_since: None,
         };
         let error = read(&request, &NoProgress).unwrap_err();
@@ -671,7 +703,7 @@ fn a_remote_is_cloned_bare_and_brought_up_to_date() {
     let mut source = SourceConfig { name: "s".into(), url: Some(url), ..SourceConfig::default() };
     let read_remote = |source: &SourceConfig| {
         read(
-            &Request { config: &config, source, at: At::Tip, data: data.path(), known: &nothing_known, history_since: None },
+            &Request { config: &config, source, at: At::Tip, data: data.path(), known: &NOTHING_KNOWN, history_since: None },
             &NoProgress,
         )
     };

@@ -237,7 +237,7 @@ async fn a_backup_restores_to_the_same_export() {
     Store::restore(&folder.path().join("data"), &backup).await.unwrap();
     let store = Store::open(&folder.path().join("data")).await.unwrap();
     assert_eq!((store.latest_run().await.unwrap(), export(&store, run).await), (Some(run), before));
-    assert_eq!(store.schema_version().await.unwrap(), 1);
+    assert_eq!(store.schema_version().await.unwrap(), 2);
 }
 
 #[tokio::test]
