@@ -278,6 +278,7 @@ fn empty(relation: Option<RelationId>) -> TargetLineage {
         outputs_complete: true,
         declared: Vec::new(),
         calls: Vec::new(),
+        superseded: false,
     }
 }
 
