@@ -1,5 +1,7 @@
 //! What a script leaves behind: temporary tables composed away, renames and replacements followed.
 
+use std::borrow::Cow;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::script::Step;
@@ -17,11 +19,13 @@ struct Composer<'s> {
     steps: &'s [Step],
     lives: Vec<Life>,
     current: FxHashMap<RelationId, usize>,
+    /// Whether there is anything to see through.
+    any_passing: bool,
 }
 
 /// Composes the statements of a script.
 pub(crate) fn compose(steps: &[Step], relations: &[RelationName]) -> Vec<TargetLineage> {
-    let mut composer = Composer { steps, lives: Vec::new(), current: FxHashMap::default() };
+    let mut composer = Composer { steps, lives: Vec::new(), current: FxHashMap::default(), any_passing: false };
     for at in 0..steps.len() {
         composer.apply(at);
     }
@@ -34,10 +38,7 @@ impl Composer<'_> {
         let step = &self.steps[at];
         let sources = self.sources(&step.lineage.sources);
         let rows = self.rows(&step.lineage.rows, &step.lineage.sources);
-        let mut columns: Vec<ColumnEdge> = Vec::with_capacity(step.lineage.columns.len());
-        for edge in &step.lineage.columns {
-            self.column(edge, &mut columns);
-        }
+        let columns = self.columns(&step.lineage.columns);
         for created in &step.created {
             let passing = created.temporary || self.dropped_later(at, created.relation);
             let restarts = step.lineage.replaces.contains(&created.relation)
@@ -118,6 +119,7 @@ impl Composer<'_> {
         if let Some(former) = self.current.remove(&relation) {
             self.lives[former].dropped = true;
         }
+        self.any_passing |= passing;
         self.lives.push(Life { lineage: empty(Some(relation)), passing, dropped: false });
         let life = self.lives.len() - 1;
         self.current.insert(relation, life);
@@ -157,13 +159,13 @@ impl Composer<'_> {
         target: Option<RelationId>,
     ) {
         let step = &self.steps[at];
-        let composed = self.lives.iter().any(|life| life.passing);
+        let any_passing = self.any_passing;
         let lineage = &mut self.lives[life].lineage;
         lineage.statements.push(at as u32);
         extend_new(&mut lineage.sources, sources);
         extend_new(&mut lineage.rows, rows);
         extend_new(&mut lineage.calls, &step.lineage.calls);
-        if lineage.columns.is_empty() && !composed {
+        if lineage.columns.is_empty() && !any_passing {
             lineage.columns.extend(columns.iter().filter(|edge| edge.to == target).cloned());
         } else {
             let mut seen: FxHashSet<ColumnEdge> = lineage.columns.iter().map(unplaced).collect();
@@ -208,28 +210,43 @@ impl Composer<'_> {
         sources
     }
 
-    fn rows(&self, direct: &[RowEdge], sources: &[RelationId]) -> Vec<RowEdge> {
-        let mut rows = Vec::new();
+    fn rows<'r>(&self, direct: &'r [RowEdge], sources: &[RelationId]) -> Cow<'r, [RowEdge]> {
+        if !self.any_passing {
+            return Cow::Borrowed(direct);
+        }
+        let mut all = Vec::with_capacity(direct.len());
         for row in direct {
             match row.from.and_then(|relation| self.passing(relation)) {
                 Some(life) => {
                     let through = life.lineage.columns.iter().filter(|edge| feeds(edge, &row.from_column));
-                    for edge in through {
-                        extend_new(
-                            &mut rows,
-                            &[RowEdge { from: edge.from, from_column: edge.from_column.clone(), ..row.clone() }],
-                        );
-                    }
+                    all.extend(through.map(|edge| RowEdge {
+                        from: edge.from,
+                        from_column: edge.from_column.clone(),
+                        ..row.clone()
+                    }));
                 }
-                None => extend_new(&mut rows, std::slice::from_ref(row)),
+                None => all.push(row.clone()),
             }
         }
         for relation in sources {
             if let Some(life) = self.passing(*relation) {
-                extend_new(&mut rows, &life.lineage.rows);
+                all.extend_from_slice(&life.lineage.rows);
             }
         }
-        rows
+        let mut rows = Vec::with_capacity(all.len());
+        extend_new(&mut rows, &all);
+        Cow::Owned(rows)
+    }
+
+    fn columns<'e>(&self, direct: &'e [ColumnEdge]) -> Cow<'e, [ColumnEdge]> {
+        if !self.any_passing {
+            return Cow::Borrowed(direct);
+        }
+        let mut columns = Vec::with_capacity(direct.len());
+        for edge in direct {
+            self.column(edge, &mut columns);
+        }
+        Cow::Owned(columns)
     }
 
     /// An edge from real relations: from a passing one, what went into it.
@@ -287,18 +304,17 @@ fn unplaced(edge: &ColumnEdge) -> ColumnEdge {
     ColumnEdge { span: crate::model::Span::default(), guessed: false, ..edge.clone() }
 }
 
-fn extend_new<T: PartialEq + Clone + std::hash::Hash + Eq>(list: &mut Vec<T>, more: &[T]) {
-    if list.len() + more.len() > 32 {
-        let seen: FxHashSet<T> = list.iter().cloned().collect();
-        let mut added = FxHashSet::default();
-        list.extend(
-            more.iter().filter(|item| !seen.contains(*item) && added.insert((*item).clone())).cloned().collect::<Vec<_>>(),
-        );
+/// Adds those of `more` that are not in `list` yet.
+fn extend_new<T: Clone + std::hash::Hash + Eq>(list: &mut Vec<T>, more: &[T]) {
+    if list.len() + more.len() <= 32 {
+        for item in more {
+            if !list.contains(item) {
+                list.push(item.clone());
+            }
+        }
         return;
     }
-    for item in more {
-        if !list.contains(item) {
-            list.push(item.clone());
-        }
-    }
+    let mut seen: FxHashSet<&T> = list.iter().collect();
+    let fresh: Vec<T> = more.iter().filter(|item| seen.insert(item)).cloned().collect();
+    list.extend(fresh);
 }

@@ -315,7 +315,13 @@ pub(crate) fn function_key(name: &ast::ObjectName) -> String {
             if !key.is_empty() {
                 key.push('.');
             }
-            key.extend(ident.value.chars().flat_map(char::to_lowercase));
+            if ident.value.is_ascii() {
+                let start = key.len();
+                key.push_str(&ident.value);
+                key[start..].make_ascii_lowercase();
+            } else {
+                key.extend(ident.value.chars().flat_map(char::to_lowercase));
+            }
         }
     }
     match key.strip_prefix("safe.") {
