@@ -70,6 +70,7 @@
   }
 
   // Suggestions
+  const startsLikeSql = /^(\s|\(|--.*\n|\/\*[^]*?\*\/)*(select|with|insert|merge|update|delete|create|declare)\s/i;
   for (const input of $$("[data-find]")) {
     const list = input.closest("form").querySelector('[role="listbox"]');
     const options = () => $$('[role="option"]', list);
@@ -103,6 +104,14 @@
       } else if (event.key === "Escape") {
         if (all.length) { event.stopPropagation(); close(); } else input.blur();
       }
+    });
+    // A line break would be lost in here, and with it the end of a comment.
+    input.addEventListener("paste", (event) => {
+      const text = event.clipboardData.getData("text");
+      if (!text.trim().includes("\n") || !startsLikeSql.test(text)) return;
+      event.preventDefault();
+      const url = `/query?sql=${encodeURIComponent(text)}`;
+      if (url.length > 60000) toast("Too long for an address: wellspring lineage FILE"); else location.assign(url);
     });
     input.addEventListener("blur", () => setTimeout(() => { if (!list.contains(document.activeElement)) close(); }, 150));
     input.closest("form").addEventListener("submit", close);

@@ -114,14 +114,23 @@ fn analyze_text(case: &TextCase) -> TextLineage {
         schema: case.default_schema.as_deref().filter(|name| !name.is_empty()),
     };
     let known = GivenSchema::new(&names, case.schema.as_ref());
-    let options = Options { dialect, ..Options::default() };
+    TextLineage { id: case.id.clone(), ..spell_text(&case.sql, &names, &known) }
+}
+
+/// The lineage of `sql`, where `known` answers what the engine asks. May panic where the engine does.
+pub(super) fn read_with(sql: &str, dialect: Dialect, known: &dyn Lookups) -> TextLineage {
+    spell_text(sql, &NameSpace { dialect, database: None, schema: None }, known)
+}
+
+fn spell_text(sql: &str, names: &NameSpace<'_>, known: &dyn Lookups) -> TextLineage {
+    let options = Options { dialect: names.dialect, ..Options::default() };
     let start = Instant::now();
-    let analysis = Script::parse(&case.sql, &options).analyze(&known);
+    let analysis = Script::parse(sql, &options).analyze(known);
     let ms = start.elapsed().as_secs_f64() * 1000.0;
-    let lines = LineIndex::new(&case.sql);
-    let mut spelling = Spelling::new(&names, &analysis);
+    let lines = LineIndex::new(sql);
+    let mut spelling = Spelling::new(names, &analysis);
     TextLineage {
-        id: case.id.clone(),
+        id: serde_json::Value::Null,
         statements: analysis.statements.iter().map(|statement| spelling.spell(statement)).collect(),
         diagnostics: analysis
             .diagnostics

@@ -6,7 +6,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{error::PageError, extract::Visit, pages::search::read_query};
+use super::{
+    error::PageError,
+    extract::Visit,
+    pages::{query::read_dialect, search::read_query},
+};
 use crate::catalog::{Direction, TraceQuery};
 
 /// (address, what it answers), for the help page.
@@ -18,6 +22,7 @@ pub(super) static ADDRESSES: &[(&str, &str)] = &[
     ("/api/v1/assets/{namespace}/{name}/trace?column=…&down&depth=…", "every column upstream, or downstream"),
     ("/api/v1/assets/{namespace}/{name}/impact?column=…", "all that depends on it"),
     ("/api/v1/resolve?name=…", "what a name means"),
+    ("/api/v1/query?sql=…&dialect=…", "what a query reads and writes, column by column"),
     ("/api/v1/owners", "every owner"),
     ("/api/v1/deprecations", "what should no longer be used, and who still reads it"),
     ("/api/v1/runs", "crawl runs"),
@@ -72,6 +77,12 @@ pub(super) async fn impact(Path((namespace, name)): Path<(String, String)>, visi
 /// What a name means.
 pub(super) async fn resolve(visit: Visit) -> Answer {
     Ok(Json(visit.view.resolve_name(visit.query.get("name").unwrap_or("")).await?).into_response())
+}
+
+/// What a query reads and writes.
+pub(super) async fn query(visit: Visit) -> Answer {
+    let sql = visit.query.get("sql").unwrap_or("");
+    Ok(Json(visit.view.read_query(sql, read_dialect(&visit.query)?).await?).into_response())
 }
 
 /// Every owner.

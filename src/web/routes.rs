@@ -9,8 +9,8 @@ use axum::{
 use super::{
     Site, api, error,
     pages::{
-        asset, column, crawl, deprecations, diagnostics, explain, go, help, history, home, impact, lineage, owners, search, sql,
-        theme,
+        asset, column, crawl, deprecations, diagnostics, explain, go, help, history, home, impact, lineage, owners, query,
+        search, sql, theme,
     },
     statics,
 };
@@ -23,6 +23,7 @@ pub(super) fn table(site: &Site) -> Router<Site> {
         .route("/", get(home::show_home))
         .route("/search", get(search::show_search))
         .route("/go", get(go::go_to_name))
+        .route("/query", get(query::show_query))
         // One asset
         .route("/assets/{namespace}/{name}", get(asset::show_asset))
         .route("/assets/{namespace}/{name}/columns", get(asset::show_columns))
@@ -59,6 +60,7 @@ pub(super) fn table(site: &Site) -> Router<Site> {
         // For programs
         .route("/api/v1/search", get(api::search))
         .route("/api/v1/resolve", get(api::resolve))
+        .route("/api/v1/query", get(api::query))
         .route("/api/v1/assets/{namespace}/{name}", get(api::show_asset))
         .route("/api/v1/assets/{namespace}/{name}/columns/{column}", get(api::show_column))
         .route("/api/v1/assets/{namespace}/{name}/columns/{column}/explain", get(api::explain))

@@ -191,6 +191,18 @@ async fn from_a_word_to_a_lit_path_and_back_by_keyboard() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_query_of_several_lines_is_pasted_into_the_search_box() {
+    let Some(reader) = reader(Width::Desk).await else { return };
+    reader.open("/").await;
+    let paste = "const data = new DataTransfer(); \
+        data.setData('text', 'select month, -- of the bill\\n churn_rate\\nfrom shop.marts.subscription_churn_monthly'); \
+        document.querySelector('[data-find]').dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, cancelable: true}))";
+    reader.driver.execute(paste, Vec::new()).await.unwrap();
+    reader.until("location.pathname === '/query' && document.querySelectorAll('.source a.name').length === 2").await;
+    reader.check_quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lists_help_and_colours_answer_to_keys() {
     let Some(reader) = reader(Width::Desk).await else { return };
     reader.open("/search?q=churn").await;
@@ -234,6 +246,7 @@ async fn every_page_fits_a_pocket_and_a_desk() {
         ("code", "/diagnostics/ambiguous-column".to_owned()),
         ("progress", "/progress".to_owned()),
         ("help", "/help".to_owned()),
+        ("query", "/query?sql=select+*+from+shop.marts.subscription_churn_monthly+join+elsewhere.x+using+(month)".to_owned()),
     ];
     for (width, word) in [(Width::Desk, "1440"), (Width::Pocket, "390")] {
         let Some(reader) = reader(width).await else { return };

@@ -65,7 +65,7 @@ fn pages() -> Vec<String> {
     let mut pages: Vec<String> =
         ["/", "/search", "/search?q=churn", "/owners", "/owners/none", "/owners/by-name/growth-analytics"]
             .into_iter()
-            .chain(["/deprecations", "/runs", "/progress", "/diagnostics", "/help"])
+            .chain(["/deprecations", "/runs", "/progress", "/diagnostics", "/help", "/query", "/query?sql=select+1+from+x"])
             .map(str::to_owned)
             .collect();
     for tab in ["", "/columns", "/lineage", "/lineage?show=table", "/lineage?show=list", "/impact", "/sql", "/history"] {
@@ -280,6 +280,41 @@ async fn any_name_leads_to_its_page() {
     }
     let column = house.get("/explain?name=shop.marts.subscription_churn_monthly.churn_rate").await;
     assert_eq!(column.headers[header::LOCATION].to_str().unwrap(), format!("{MART}/columns/churn_rate/explain"));
+}
+
+#[tokio::test]
+async fn a_pasted_query_is_answered_with_its_lineage_and_linked_to_what_is_known() {
+    let house = house().await;
+    let sql = "select%20month,%20max%28churn_rate%29%20as%20worst%20from%20marts.subscription_churn_monthly%20as%20c%20join%20elsewhere.x%20using%20%28month%29%20group%20by%20month";
+    for asked in [format!("/search?q={sql}"), format!("/go?name={sql}")] {
+        let answer = house.get(&asked).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{asked}");
+        assert_eq!(answer.headers[header::LOCATION], format!("/query?sql={sql}").as_str());
+    }
+    let page = house.get(&format!("/query?sql={sql}")).await;
+    check_document("/query", &page.body);
+    assert!(page.body.contains(&format!("{MART}/columns/churn_rate\"")), "{}", page.body);
+    assert!(page.body.contains("not in the catalog") && page.body.contains("aggregated"), "{}", page.body);
+    let suggested = house.fragment(&format!("/search?q={sql}"), "suggestions").await;
+    assert!(suggested.body.contains("/query?sql=") && suggested.body.contains("role=\"option\""));
+    let words = house.get(&format!("/search?as=words&q={sql}")).await;
+    assert_eq!(words.status, StatusCode::OK);
+    let json: serde_json::Value = serde_json::from_str(&house.get(&format!("/api/v1/query?sql={sql}")).await.body).unwrap();
+    assert_eq!(json["dialect"], "bigquery");
+    assert_eq!(json["assets"]["marts.subscription_churn_monthly"]["name"], "shop.marts.subscription_churn_monthly");
+}
+
+#[tokio::test]
+async fn a_star_over_a_known_table_is_expanded_and_a_broken_query_says_where() {
+    let house = house().await;
+    let page = house.get("/query?sql=select+*+from+marts.subscription_churn_monthly").await;
+    assert!(page.body.contains(">churn_rate<") && page.body.contains("copied"), "{}", page.body);
+    let broken = house.get("/query?sql=select+a,+from+where+(").await;
+    assert_eq!(broken.status, StatusCode::OK);
+    assert!(broken.body.contains("syntax-error") && broken.body.contains("line 1"), "{}", broken.body);
+    assert_eq!(house.get("/query?dialect=klingon").await.status, StatusCode::BAD_REQUEST);
+    let empty = house.get("/query").await;
+    check_document("/query", &empty.body);
 }
 
 #[tokio::test]

@@ -3,8 +3,8 @@
 use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::{
-    catalog::{AssetRef, NameAnswer},
-    web::{error::PageError, extract::Visit, urls},
+    catalog::{AssetRef, NameAnswer, is_query},
+    web::{error::PageError, extract::Visit, pages::query, urls},
 };
 
 /// Leads to the page of what `name` means; to a search where it may mean several things.
@@ -44,6 +44,9 @@ async fn go(visit: &Visit, target: impl Fn(&AssetRef, Option<&str>) -> String) -
     let Some(name) = name else {
         return Err(PageError::BadRequest("Say what to go to: /go?name=dataset.table".to_owned()));
     };
+    if is_query(name) {
+        return Ok(Redirect::to(&query::address(name)).into_response());
+    }
     let answer = visit.view.resolve_name(name).await?;
     if let Some((asset, column)) = answer.single() {
         return Ok(Redirect::to(&target(asset, column)).into_response());

@@ -14,6 +14,7 @@ pub(super) mod home;
 pub(super) mod impact;
 pub(super) mod lineage;
 pub(super) mod owners;
+pub(super) mod query;
 pub(super) mod search;
 pub(super) mod sql;
 pub(super) mod theme;

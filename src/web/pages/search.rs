@@ -1,10 +1,12 @@
 //! `/search`: results with facets; the same address yields suggestions while somebody types.
 
 use askama::Template;
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use super::query::address as query_address;
 
 use crate::{
-    catalog::{Facet, FacetFilter, SearchAnswer, SearchQuery, Suggestion},
+    catalog::{Facet, FacetFilter, SearchAnswer, SearchQuery, Suggestion, is_query},
     model::AssetRole,
     web::{
         error::PageError,
@@ -38,6 +40,8 @@ struct SearchPage {
 struct SuggestionList {
     text: String,
     suggestions: Vec<Suggestion>,
+    /// The page that answers the text, where it is SQL.
+    query_url: Option<String>,
 }
 
 struct FacetGroup {
@@ -97,12 +101,16 @@ struct ChosenFilter {
 /// Shows what matches, or suggests while somebody types.
 pub(crate) async fn show_search(visit: Visit) -> Result<Response, PageError> {
     let query = read_query(&visit.query);
+    let query_url = (is_query(&query.text) && visit.query.get("as") != Some("words")).then(|| query_address(&query.text));
     if visit.wants("suggestions") {
-        let suggestions = match query.text.is_empty() {
+        let suggestions = match query.text.is_empty() || query_url.is_some() {
             true => Vec::new(),
             false => visit.view.suggest(&query.text, SUGGESTIONS).await?,
         };
-        return visit.answer(&SuggestionList { text: query.text, suggestions });
+        return visit.answer(&SuggestionList { text: query.text, suggestions, query_url });
+    }
+    if let Some(url) = query_url {
+        return Ok(Redirect::to(&url).into_response());
     }
     let answer = visit.view.search(&query).await?;
     let pages = usize::try_from(answer.total).unwrap_or(usize::MAX).div_ceil(SearchQuery::PER_PAGE).max(1);
@@ -148,6 +156,9 @@ fn address(query: &SearchQuery, filters: &[FacetFilter], page: usize) -> String 
     let mut pairs = Vec::new();
     if !query.text.is_empty() {
         pairs.push(("q", query.text.clone()));
+    }
+    if is_query(&query.text) {
+        pairs.push(("as", "words".to_owned()));
     }
     for filter in filters {
         let mark = match (filter.negated, filter.value.starts_with(['-', '+'])) {
