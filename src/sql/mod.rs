@@ -92,6 +92,8 @@ pub struct References {
     pub reads: Vec<RelationName>,
     /// Relations written or created.
     pub writes: Vec<RelationName>,
+    /// Relations among `writes` that it creates with a query.
+    pub defines: Vec<RelationName>,
     /// Routines called.
     pub calls: Vec<RelationName>,
     /// Routines defined, with what is known of them.
