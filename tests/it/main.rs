@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod canonical;
+#[cfg(test)]
 mod catalog;
 #[cfg(test)]
 mod cli;
