@@ -17,6 +17,8 @@ mod crash;
 mod crawl;
 #[cfg(test)]
 mod demo;
+
+mod descriptions;
 #[cfg(test)]
 mod graph;
 #[cfg(test)]
