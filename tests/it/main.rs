@@ -18,6 +18,7 @@ mod crawl;
 #[cfg(test)]
 mod demo;
 
+#[cfg(test)]
 mod descriptions;
 #[cfg(test)]
 mod graph;
