@@ -72,6 +72,7 @@ impl AssetFacts {
             | FactKind::Tag { .. }
             | FactKind::Schedule { .. }
             | FactKind::Columns { .. }
+            | FactKind::ColumnDescription { .. }
             | FactKind::Generated { .. } => {}
         }
     }
