@@ -65,7 +65,7 @@ async fn reader(width: Width) -> Option<Reader> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let (stop, stopped) = oneshot::channel::<()>();
-    let site = Site { catalog, crawl: Arc::new(CrawlControl::default()) };
+    let site = Site { catalog, crawl: Arc::new(CrawlControl::default()), public: None };
     tokio::spawn(web::serve(listener, site, async {
         stopped.await.ok();
     }));

@@ -18,34 +18,44 @@ use wellspring::{
 
 use super::little_company;
 
-const MART: &str = "/assets/bigquery/shop.marts.subscription_churn_monthly";
+pub(crate) const MART: &str = "/assets/bigquery/shop.marts.subscription_churn_monthly";
 
-struct Answer {
-    status: StatusCode,
-    headers: axum::http::HeaderMap,
-    body: String,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: axum::http::HeaderMap,
+    pub(crate) body: String,
 }
 
-struct House {
+pub(crate) struct House {
     router: Router,
     crawl: Arc<CrawlControl>,
     _data: TempDir,
 }
 
 async fn house() -> House {
+    house_at(None).await
+}
+
+/// The little company, served under `address`.
+pub(crate) async fn house_at(address: Option<&str>) -> House {
     let data = TempDir::new().unwrap();
     little_company::write(data.path()).await;
-    open(data).await
+    open_at(data, address).await
 }
 
 async fn open(data: TempDir) -> House {
+    open_at(data, None).await
+}
+
+async fn open_at(data: TempDir, address: Option<&str>) -> House {
     let catalog = Arc::new(Catalog::open(data.path()).await.unwrap());
     let crawl = Arc::new(CrawlControl::default());
-    House { router: web::router(Site { catalog, crawl: crawl.clone() }), crawl, _data: data }
+    let public = address.map(|address| Arc::new(address.parse().unwrap()));
+    House { router: web::router(Site { catalog, crawl: crawl.clone(), public }), crawl, _data: data }
 }
 
 impl House {
-    async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.ask(Request::get(path).body(Body::empty()).unwrap()).await
     }
 
@@ -53,7 +63,7 @@ impl House {
         self.ask(Request::get(path).header("HX-Request", "true").header("HX-Target", target).body(Body::empty()).unwrap()).await
     }
 
-    async fn ask(&self, request: Request<Body>) -> Answer {
+    pub(crate) async fn ask(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
@@ -61,7 +71,7 @@ impl House {
     }
 }
 
-fn pages() -> Vec<String> {
+pub(crate) fn pages() -> Vec<String> {
     let mut pages: Vec<String> =
         ["/", "/search", "/search?q=churn", "/owners", "/owners/none", "/owners/by-name/growth-analytics"]
             .into_iter()
