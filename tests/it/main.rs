@@ -25,6 +25,7 @@ mod lineage;
 mod little_company;
 #[cfg(test)]
 mod parse;
+#[cfg(test)]
 mod public_address;
 #[cfg(test)]
 mod search;

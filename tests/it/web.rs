@@ -209,6 +209,15 @@ async fn searching_churn_shows_the_competing_definitions_first() {
 }
 
 #[tokio::test]
+async fn no_summary_of_a_hit_carries_marks_of_markdown() {
+    let house = house().await;
+    let answer: serde_json::Value = serde_json::from_str(&house.get("/api/v1/search?q=churn").await.body).unwrap();
+    let summaries: Vec<&str> = answer["hits"].as_array().unwrap().iter().filter_map(|hit| hit["summary"].as_str()).collect();
+    assert!(summaries.iter().any(|summary| !summary.is_empty()));
+    assert!(summaries.iter().all(|summary| !summary.contains(['*', '`', '\n', '['])), "{summaries:?}");
+}
+
+#[tokio::test]
 async fn a_description_is_sanitised_markdown() {
     let page = house().await.get(MART).await;
     assert!(page.body.contains("<strong>the</strong>"));
