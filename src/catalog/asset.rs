@@ -111,6 +111,8 @@ pub struct AssetDocument {
     pub last_change: Option<LastChange>,
     /// Whether it does not parse any more, so that its last good lineage is shown.
     pub stale: bool,
+    /// Whether another file's CREATE holds in place of its own.
+    pub superseded: bool,
 }
 
 impl AssetDocument {
@@ -363,6 +365,7 @@ impl View {
         let statements: Vec<_> = definition
             .targets
             .iter()
+            .chain(&definition.superseded)
             .filter_map(|target| definition.analysis.targets.get(*target as usize))
             .flat_map(|target| &target.statements)
             .filter_map(|statement| definition.analysis.statements.get(*statement as usize))
@@ -382,6 +385,7 @@ impl View {
             cut,
             last_change: definition.last_change.as_ref().map(last_change),
             stale: definition.placement.stale,
+            superseded: definition.targets.is_empty() && !definition.superseded.is_empty(),
         }
     }
 

@@ -205,7 +205,7 @@ impl Analyzer<'_> {
     fn analyze(&self, at: usize, parsed: &Mutex<Option<Parsed>>, counters: &Counters) -> Result<Outcome, CrawlError> {
         let placed = &self.documents[at];
         let setting = placed.setting(self.scripts[at].names.bare_select);
-        let outcome = match self.recall(placed, setting)? {
+        let outcome = match self.recall(at, setting)? {
             Some(outcome) => outcome,
             None => self.analyze_anew(at, setting, parsed, counters)?,
         };
@@ -221,10 +221,11 @@ impl Analyzer<'_> {
     }
 
     /// An earlier analysis whose every answer is still the same.
-    fn recall(&self, placed: &Placed<'_>, setting: u64) -> Result<Option<Outcome>, CrawlError> {
+    fn recall(&self, at: usize, setting: u64) -> Result<Option<Outcome>, CrawlError> {
+        let placed = &self.documents[at];
         for earlier in self.recalled.get(placed.key).into_iter().flatten().rev() {
             let answers: Answers = from_json(&earlier.lookups)?;
-            let same = |(question, hash): &(Question, u64)| self.world.answer(placed.place(), question) == *hash;
+            let same = |(question, hash): &(Question, u64)| self.world.answer(placed.place(), at as u32, question) == *hash;
             if answers.setting == setting && answers.asked.iter().all(same) {
                 return Ok(Some(Outcome {
                     kept: Kept::Known(earlier.id),
@@ -250,7 +251,7 @@ impl Analyzer<'_> {
         };
         let mut parsed = parsed.lock().unwrap_or_else(PoisonError::into_inner);
         let parsed = parsed.get_or_insert_with(|| placed.reader.parse(placed.document, &text));
-        let recorder = Recorder::new(&self.world, placed.place());
+        let recorder = Recorder::new(&self.world, placed.place(), at as u32);
         let variants = parsed.variants.iter();
         let mut detail =
             variants::merge(variants.map(|(script, offsets)| (script.analyze(&recorder), offsets.as_ref())).collect());

@@ -8,7 +8,7 @@ use super::{
     bind::Place,
     input::{InputFactKind, SourceInput},
     lower::{Results, TargetResult},
-    world::{inferred_columns, shown_names},
+    world::{Standing, inferred_columns, shown_names, targets_of},
 };
 use crate::{
     model::{
@@ -39,9 +39,41 @@ struct Draft {
     /// In order; the first declares.
     declared_order: Vec<u32>,
     spelled: BTreeSet<String>,
-    /// Documents that create it.
-    creators: Vec<u32>,
+    /// What documents make of it that create it, in order.
+    makers: Vec<Maker>,
     stale: bool,
+}
+
+/// A document that creates an asset.
+struct Maker {
+    place: u32,
+    kind: AssetKind,
+    standing: Standing,
+    declared: Vec<DeclaredColumn>,
+}
+
+impl Maker {
+    /// Whether it makes something else of the asset than the maker that holds.
+    fn conflicts_with(&self, holder: &Maker) -> bool {
+        match self.standing {
+            Standing::Superseded => true,
+            Standing::Copy => false,
+            Standing::Adds | Standing::Defines => {
+                let both_declare = self.standing == Standing::Adds && holder.standing == Standing::Adds;
+                self.kind != holder.kind
+                    || self.kind == AssetKind::Routine
+                    || both_declare && !declare_alike(&self.declared, &holder.declared)
+            }
+        }
+    }
+}
+
+/// Whether two lists declare the same columns of the same types.
+fn declare_alike(one: &[DeclaredColumn], other: &[DeclaredColumn]) -> bool {
+    let alike = |(one, other): (&DeclaredColumn, &DeclaredColumn)| {
+        one.name.eq_ignore_ascii_case(&other.name) && one.data_type.eq_ignore_ascii_case(&other.data_type)
+    };
+    one.len() == other.len() && one.iter().zip(other).all(alike)
 }
 
 /// Puts the catalog together.
@@ -137,7 +169,9 @@ impl<'a> Assembly<'a> {
             }
             for target in &results.targets {
                 let draft = self.drafts.entry(target.asset.clone()).or_default();
-                draft.names[0].get_or_insert_with(|| target.name.clone());
+                if target.standing.holds() {
+                    draft.names[0].get_or_insert_with(|| target.name.clone());
+                }
                 draft.add_target(target, results, place);
             }
             for (key, names) in &results.spelled {
@@ -225,11 +259,11 @@ impl<'a> Assembly<'a> {
     fn note_twice_defined(&mut self) {
         let mut notes = Vec::new();
         for (key, draft) in &self.drafts {
-            if let Some((first, others)) = draft.creators.split_first() {
-                let first = &self.documents[*first as usize].path;
-                let message = format!("`{}` is created by `{first}` already", key.key);
-                notes.extend(others.iter().map(|other| (*other, message.clone())));
-            }
+            let defines = |maker: &&Maker| maker.standing == Standing::Defines;
+            let Some(holder) = draft.makers.iter().find(defines).or(draft.makers.first()) else { continue };
+            let others = draft.makers.iter().filter(|other| other.place != holder.place && other.conflicts_with(holder));
+            let message = || format!("`{}` is created by `{}` already", key.key, self.documents[holder.place as usize].path);
+            notes.extend(others.map(|other| (other.place, message())));
         }
         for (place, message) in notes {
             self.note(place, Diagnostic::new(&DEFINED_TWICE, message, Span::default()));
@@ -250,11 +284,10 @@ impl Draft {
         if !self.results.last().is_some_and(|last| Arc::ptr_eq(last, results)) {
             self.results.push(results.clone());
         }
-        let creates = target.kind.is_some_and(|kind| kind != AssetKind::Query);
-        if creates && self.creators.last() != Some(&place) {
-            self.creators.push(place);
+        if let Some(kind) = target.kind.filter(|kind| *kind != AssetKind::Query) {
+            self.makers.push(Maker { place, kind, standing: target.standing, declared: target.declared.clone() });
         }
-        if !target.declared.is_empty() {
+        if !target.declared.is_empty() && target.standing.holds() {
             self.declare(place, Arc::from(target.declared.as_slice()));
         }
     }
@@ -278,7 +311,7 @@ fn name_draft(draft: &mut Draft, rank: usize, name: &str) {
 }
 
 fn finish(key: AssetKey, draft: Draft, kinds: &HashMap<AssetKey, AssetKind>) -> AssetState {
-    let targets = || draft.results.iter().flat_map(|results| &results.targets).filter(|target| target.asset == key);
+    let targets = || targets_of(&key, &draft.results);
     let made = targets().filter_map(|target| target.kind).next();
     let kind = made.or_else(|| kinds.get(&key).copied()).unwrap_or(AssetKind::Table);
     let role = if targets().any(|target| target.filled) || kind == AssetKind::Routine && made.is_some() {

@@ -18,6 +18,8 @@ pub(super) struct Bound {
     pub(super) guessed: bool,
     /// Something in the catalog defines or declares it.
     pub(super) known: bool,
+    /// As written it is the name of another environment, folded by a `[[names]]` rule.
+    pub(super) copy: bool,
 }
 
 /// Where a name stands: what completes it.
@@ -88,7 +90,7 @@ impl Universe {
         if self.holds(&full.key) {
             return Some(Bound { known: true, ..full });
         }
-        let written = self.judge(place, name.clone())?;
+        let (written, _) = self.judge(place, name.clone())?;
         let key = written.key(place.dialect);
         if written.parts.len() > 3 || key == full.key.key && written.parts.len() == 3 {
             return Some(full);
@@ -96,7 +98,7 @@ impl Universe {
         if let Some(key) = self.find_suffix(place.namespace, &key) {
             let guessed = *key != written.key(place.dialect);
             let key = AssetKey { namespace: place.namespace.to_owned(), key: key.to_owned() };
-            return Some(Bound { name: key.key.clone(), key, guessed, known: true });
+            return Some(Bound { name: key.key.clone(), key, guessed, known: true, copy: full.copy });
         }
         Some(full)
     }
@@ -126,20 +128,21 @@ impl Universe {
     }
 
     fn complete(&self, place: Place<'_>, name: &RelationName) -> Option<Bound> {
-        let full = self.judge(place, name.completed(place.database, place.schema))?;
+        let (full, copy) = self.judge(place, name.completed(place.database, place.schema))?;
         let key = AssetKey { namespace: place.namespace.to_owned(), key: full.key(place.dialect) };
-        Some(Bound { key, name: full.to_string(), guessed: false, known: false })
+        Some(Bound { key, name: full.to_string(), guessed: false, known: false, copy })
     }
 
-    fn judge(&self, place: Place<'_>, name: RelationName) -> Option<RelationName> {
+    /// The name as the rules have it, and whether they folded it out of another environment.
+    fn judge(&self, place: Place<'_>, name: RelationName) -> Option<(RelationName, bool)> {
         if self.rules.is_empty() {
-            return Some(name);
+            return Some((name, false));
         }
         let judgement = self.rules.judge(place.namespace, &name.to_string());
         match judgement.replacement {
             _ if judgement.ignored => None,
-            Some(replacement) => Some(RelationName::from_dotted(&replacement)),
-            None => Some(name),
+            Some(replacement) => Some((RelationName::from_dotted(&replacement), judgement.environment.is_some())),
+            None => Some((name, false)),
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     bind::Bound,
     input::{DocumentInput, SourceInput},
-    world::{Recorder, kind_of_role},
+    world::{Recorder, Standing, kind_of_role},
 };
 use crate::model::{
     Analysis, AssetKey, AssetKind, DeclaredColumn, Diagnostic, Dialect, DocumentRole, LineIndex, NAME_BY_SUFFIX, RelationId,
@@ -42,6 +42,7 @@ pub(super) struct TargetResult {
     pub(super) declared: Vec<DeclaredColumn>,
     /// Rows come from SQL, not only a declaration.
     pub(super) filled: bool,
+    pub(super) standing: Standing,
 }
 
 /// The key of a column.
@@ -140,7 +141,9 @@ impl<'a> Lowering<'a> {
     }
 
     fn lower_target(&mut self, at: usize, bounds: &[Option<Bound>], new: &mut NewAnalysis, results: &mut Results) {
-        let detail = std::mem::take(&mut new.detail);
+        let mut detail = std::mem::take(&mut new.detail);
+        let standing = self.standing(&detail, &detail.targets[at]);
+        detail.targets[at].superseded = !standing.holds();
         let target = &detail.targets[at];
         let named = match self.document.role {
             DocumentRole::Check => None,
@@ -156,18 +159,9 @@ impl<'a> Lowering<'a> {
         if !new.writes.contains(&to) {
             new.writes.push(to);
         }
-        self.lower_edges(to, target, bounds, new);
-        for (relation, line) in self.source_lines(target, &detail) {
-            if let Some(from) = new.bound.get(relation as usize).copied().flatten() {
-                new.asset_edges.push((to, from, line));
-            }
-        }
-        for call in &target.calls {
-            if let Some(routine) = self.recorder.bind_routine(call) {
-                let routine_at = self.number(&routine.key);
-                new.routine_edges.push((to, routine_at));
-                results.reads.push((routine.key, routine.name));
-            }
+        if standing.holds() {
+            self.lower_edges(to, target, bounds, new);
+            self.lower_asset_edges(to, target, &detail, new, results);
         }
         let is_query = key.namespace.starts_with("query://");
         let by_layout = (target.relation.is_none() && !is_query).then(|| kind_of_role(self.document.role));
@@ -182,9 +176,45 @@ impl<'a> Lowering<'a> {
             outputs: target.outputs.iter().map(|output| output.name.clone()).collect(),
             complete: target.outputs_complete,
             declared: target.declared.clone(),
+            standing,
             filled: !target.outputs.is_empty() || !target.sources.is_empty() || !target.columns.is_empty(),
         });
         new.detail = detail;
+    }
+
+    /// How the document stands to a target: whether its CREATE holds.
+    fn standing(&self, detail: &Analysis, target: &TargetLineage) -> Standing {
+        let role = self.document.role;
+        let name = match target.relation {
+            _ if role == DocumentRole::Check => None,
+            Some(relation) => {
+                detail.relations.get(relation as usize).filter(|_| target.is_defined(|at| detail.statements.get(at as usize)))
+            }
+            None => self.document.target.as_ref().filter(|_| kind_of_role(role) == AssetKind::View),
+        };
+        name.map_or(Standing::Adds, |name| self.recorder.standing(name))
+    }
+
+    fn lower_asset_edges(
+        &mut self,
+        to: u32,
+        target: &TargetLineage,
+        detail: &Analysis,
+        new: &mut NewAnalysis,
+        results: &mut Results,
+    ) {
+        for (relation, line) in self.source_lines(target, detail) {
+            if let Some(from) = new.bound.get(relation as usize).copied().flatten() {
+                new.asset_edges.push((to, from, line));
+            }
+        }
+        for call in &target.calls {
+            if let Some(routine) = self.recorder.bind_routine(call) {
+                let routine_at = self.number(&routine.key);
+                new.routine_edges.push((to, routine_at));
+                results.reads.push((routine.key, routine.name));
+            }
+        }
     }
 
     fn lower_edges(&self, to: u32, target: &TargetLineage, bounds: &[Option<Bound>], new: &mut NewAnalysis) {

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     catalog,
     config::{Config, NameRules, SourceConfig, WarehouseConfig},
-    model::{DocumentRole, RunNumber, Subject},
+    model::{AssetKey, AssetKind, DocumentRole, RunNumber, Subject},
     store::{
         AnalysisId, CatalogState, CrawlLock, NewAnalysis, RecalledAnalysis, RecalledScript, RememberedFile, RunCounts, Store,
     },
@@ -267,6 +267,7 @@ impl Work {
 
 /// Makes every defined and declared name known.
 fn learn_names(world: &mut World, sources: &[SourceInput], documents: &[Placed<'_>], scripts: &[KnownScript]) {
+    let mut definers: HashMap<AssetKey, Vec<(bool, u32)>> = HashMap::new();
     for (at, (placed, script)) in (0u32..).zip(documents.iter().zip(scripts)) {
         if placed.document.role == DocumentRole::Check {
             continue;
@@ -278,6 +279,9 @@ fn learn_names(world: &mut World, sources: &[SourceInput], documents: &[Placed<'
         {
             let kind = kind_of_role(placed.document.role);
             world.kinds.entry(bound.key.clone()).or_insert(kind);
+            if kind == AssetKind::View && script.names.bare_select {
+                definers.entry(bound.key.clone()).or_default().push((bound.copy, at));
+            }
             written.push(bound);
         }
         for (name, routine) in &script.names.routines {
@@ -286,6 +290,9 @@ fn learn_names(world: &mut World, sources: &[SourceInput], documents: &[Placed<'
                 written.push(bound);
             }
         }
+        for bound in script.names.defines.iter().filter_map(|name| world.universe.define(place, name)) {
+            definers.entry(bound.key).or_default().push((bound.copy, at));
+        }
         for bound in written {
             let writers = world.writers.entry(bound.key).or_default();
             if writers.last() != Some(&at) {
@@ -293,6 +300,7 @@ fn learn_names(world: &mut World, sources: &[SourceInput], documents: &[Placed<'
             }
         }
     }
+    world.choose_definers(definers);
     let paths: HashMap<(*const SourceInput, &str), &Placed<'_>> =
         documents.iter().map(|placed| ((std::ptr::from_ref(placed.source), &*placed.document.path), placed)).collect();
     for source in sources {
@@ -326,7 +334,7 @@ fn plan(world: &World, documents: &[Placed<'_>], scripts: &[KnownScript]) -> Lev
                 let namespace = bound.key.namespace.clone();
                 let writers = covered.entry((namespace.clone(), prefix.to_owned())).or_insert_with(|| {
                     let keys = world.universe.covered(&namespace, prefix).into_iter();
-                    let keys = keys.map(|key| crate::model::AssetKey { namespace: namespace.clone(), key });
+                    let keys = keys.map(|key| AssetKey { namespace: namespace.clone(), key });
                     keys.filter_map(|key| world.writers.get(&key)).flatten().copied().collect()
                 });
                 needed.extend(writers.iter().copied());

@@ -28,6 +28,7 @@ const KEPT_BYTES: u64 = 3 << 20;
 pub(super) struct Names {
     pub(super) reads: Vec<RelationName>,
     pub(super) writes: Vec<RelationName>,
+    pub(super) defines: Vec<RelationName>,
     pub(super) calls: Vec<RelationName>,
     pub(super) routines: Vec<(RelationName, KnownRoutine)>,
     pub(super) statements: (u32, u32),
@@ -90,16 +91,17 @@ impl Parsed {
     pub(super) fn names(&self) -> Names {
         let mut names = Names::default();
         for (script, _) in &self.variants {
-            let References { reads, writes, calls, routines, statements, bare_select } = script.references();
+            let References { reads, writes, defines, calls, routines, statements, bare_select } = script.references();
             names.reads.extend(reads);
             names.writes.extend(writes);
+            names.defines.extend(defines);
             names.calls.extend(calls);
             names.routines.extend(routines);
             names.statements.0 = names.statements.0.max(statements.0);
             names.statements.1 = names.statements.1.max(statements.1);
             names.bare_select |= bare_select;
         }
-        for list in [&mut names.reads, &mut names.writes, &mut names.calls] {
+        for list in [&mut names.reads, &mut names.writes, &mut names.defines, &mut names.calls] {
             list.sort_unstable();
             list.dedup();
         }

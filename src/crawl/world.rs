@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::{
     bind::{Bound, Place, Universe},
-    lower::Results,
+    lower::{Results, TargetResult},
 };
 use crate::{
     config::NameRules,
@@ -36,8 +36,10 @@ pub(super) struct World {
     pub(super) declared: HashMap<AssetKey, Arc<[DeclaredColumn]>>,
     /// What the layout says an asset is.
     pub(super) kinds: HashMap<AssetKey, AssetKind>,
-    /// The documents that write an asset, in order.
+    /// The documents that write an asset, in order, but for those whose CREATE another's supersedes.
     pub(super) writers: HashMap<AssetKey, Vec<u32>>,
+    /// The document whose CREATE … AS of an asset holds, where there is one.
+    definers: HashMap<AssetKey, u32>,
     routines: HashMap<AssetKey, (Arc<KnownRoutine>, u64)>,
     known: HashMap<AssetKey, (Arc<KnownRelation>, u64)>,
 }
@@ -46,6 +48,28 @@ impl World {
     /// Knows nothing but the rules for names.
     pub(super) fn new(rules: NameRules) -> World {
         World { universe: Universe::new(rules), ..World::default() }
+    }
+
+    /// Decides which of the documents that create an asset with a query holds: the first, copies for
+    /// other environments after all others. `definers` are (copy, document), in order.
+    pub(super) fn choose_definers(&mut self, definers: HashMap<AssetKey, Vec<(bool, u32)>>) {
+        for (key, definers) in definers {
+            let Some((_, first)) = definers.iter().min().copied() else { continue };
+            if let Some(writers) = self.writers.get_mut(&key) {
+                writers.retain(|at| *at == first || definers.iter().all(|(_, definer)| definer != at));
+            }
+            self.definers.insert(key, first);
+        }
+    }
+
+    /// How a `document` stands to an asset that it creates with a query.
+    fn standing(&self, place: Place<'_>, document: u32, name: &RelationName) -> Standing {
+        let Some(bound) = self.universe.bind(place, name) else { return Standing::Defines };
+        match self.definers.get(&bound.key) {
+            Some(first) if *first != document && bound.copy => Standing::Copy,
+            Some(first) if *first != document => Standing::Superseded,
+            _ => Standing::Defines,
+        }
     }
 
     /// Makes a routine's text known; the first definition wins.
@@ -86,10 +110,8 @@ impl World {
         let is_view = kind_of(key, results, self.kinds.get(key).copied())
             .is_some_and(|kind| matches!(kind, AssetKind::View | AssetKind::MaterializedView));
         let declared = self.declared.get(key).map(|columns| known_from_declared(columns)).or_else(|| {
-            let own = results.iter().flat_map(|result| &result.targets);
-            own.filter(|target| target.asset == *key && !target.declared.is_empty())
-                .map(|target| known_from_declared(&target.declared))
-                .next()
+            let mut own = targets_of(key, results);
+            own.find(|target| !target.declared.is_empty()).map(|target| known_from_declared(&target.declared))
         });
         let inferred = inferred_columns(key, results).map(known_from_inferred);
         match (declared, inferred) {
@@ -109,8 +131,8 @@ impl World {
         keys.filter_map(|key| self.known.get(&key)).next()
     }
 
-    /// The hash of what `question` is answered at `place` now.
-    pub(super) fn answer(&self, place: Place<'_>, question: &Question) -> u64 {
+    /// The hash of what `question`, asked by `document` at `place`, is answered now.
+    pub(super) fn answer(&self, place: Place<'_>, document: u32, question: &Question) -> u64 {
         match question {
             Question::Relation(name) => {
                 let bound = self.universe.bind(place, name);
@@ -126,12 +148,34 @@ impl World {
                 let bound = self.universe.bind(place, name);
                 hash_of(&bound.filter(|bound| self.is_routine(&bound.key)).map(identity))
             }
+            Question::Standing(name) => hash_of(&self.standing(place, document, name)),
         }
     }
 }
 
 fn identity(bound: Bound) -> (AssetKey, String, bool, bool) {
     (bound.key, bound.name, bound.guessed, bound.known)
+}
+
+/// How a document stands to an asset that it writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(super) enum Standing {
+    /// It declares the asset or writes into it: what several documents do adds up.
+    #[default]
+    Adds,
+    /// Its CREATE … AS holds.
+    Defines,
+    /// Another document's CREATE … AS holds.
+    Superseded,
+    /// Another document's CREATE … AS holds, and this one's is a copy for another environment.
+    Copy,
+}
+
+impl Standing {
+    /// Whether what the document does to the asset counts.
+    pub(super) fn holds(self) -> bool {
+        matches!(self, Standing::Adds | Standing::Defines)
+    }
 }
 
 /// What an analysis asked.
@@ -149,25 +193,29 @@ pub(super) enum Question {
     /// Which routine of the catalog is called.
     #[serde(rename = "c")]
     Callable(RelationName),
+    /// Whether this document's CREATE of a relation holds.
+    #[serde(rename = "d")]
+    Standing(RelationName),
 }
 
 /// Look-ups of one document, recorded.
 pub(super) struct Recorder<'w> {
     world: &'w World,
     place: Place<'w>,
+    document: u32,
     asked: RefCell<BTreeSet<Question>>,
 }
 
 impl<'w> Recorder<'w> {
-    pub(super) fn new(world: &'w World, place: Place<'w>) -> Self {
-        Recorder { world, place, asked: RefCell::default() }
+    pub(super) fn new(world: &'w World, place: Place<'w>, document: u32) -> Self {
+        Recorder { world, place, document, asked: RefCell::default() }
     }
 
     /// Everything asked, with the hashes of the answers.
     pub(super) fn into_answers(self) -> Vec<(Question, u64)> {
-        let (world, place) = (self.world, self.place);
+        let (world, place, document) = (self.world, self.place, self.document);
         let asked = self.asked.into_inner().into_iter();
-        asked.map(|question| (world.answer(place, &question), question)).map(|(hash, asked)| (asked, hash)).collect()
+        asked.map(|question| (world.answer(place, document, &question), question)).map(|(hash, asked)| (asked, hash)).collect()
     }
 
     /// Which asset a relation is, recorded.
@@ -180,6 +228,12 @@ impl<'w> Recorder<'w> {
     pub(super) fn bind_routine(&self, name: &RelationName) -> Option<Bound> {
         self.asked.borrow_mut().insert(Question::Callable(name.clone()));
         self.world.universe.bind(self.place, name).filter(|bound| self.world.is_routine(&bound.key))
+    }
+
+    /// How this document stands to an asset that it creates with a query, recorded.
+    pub(super) fn standing(&self, name: &RelationName) -> Standing {
+        self.asked.borrow_mut().insert(Question::Standing(name.clone()));
+        self.world.standing(self.place, self.document, name)
     }
 }
 
@@ -199,8 +253,13 @@ impl Lookups for Recorder<'_> {
 
 /// What an asset is: as its SQL makes it, else as the layout says.
 pub(super) fn kind_of(key: &AssetKey, results: &[Arc<Results>], layout: Option<AssetKind>) -> Option<AssetKind> {
-    let targets = results.iter().flat_map(|result| &result.targets).filter(|target| target.asset == *key);
-    targets.filter_map(|target| target.kind).next().or(layout)
+    targets_of(key, results).filter_map(|target| target.kind).next().or(layout)
+}
+
+/// What `results` make of an asset, without what is superseded.
+pub(super) fn targets_of<'r>(key: &'r AssetKey, results: &'r [Arc<Results>]) -> impl Iterator<Item = &'r TargetResult> {
+    let targets = results.iter().flat_map(|results| &results.targets);
+    targets.filter(move |target| target.asset == *key && target.standing.holds())
 }
 
 /// What the layout says that a document's target is.
@@ -216,8 +275,7 @@ pub(super) fn kind_of_role(role: DocumentRole) -> AssetKind {
 
 /// The columns that an asset's own SQL gives it: of what creates it, then of what writes into it.
 pub(super) fn inferred_columns(key: &AssetKey, results: &[Arc<Results>]) -> Option<InferredColumns> {
-    let own = || results.iter().flat_map(|result| &result.targets).filter(|target| target.asset == *key);
-    let with_query = || own().filter(|target| !target.outputs.is_empty());
+    let with_query = || targets_of(key, results).filter(|target| !target.outputs.is_empty());
     let mut targets: Vec<_> = with_query().filter(|target| target.kind.is_some()).take(1).collect();
     targets.extend(with_query().filter(|target| target.kind.is_none()));
     if targets.is_empty() {

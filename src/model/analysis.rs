@@ -118,6 +118,26 @@ pub struct TargetLineage {
     pub declared: Vec<DeclaredColumn>,
     /// Routines called on the way.
     pub calls: Vec<RelationName>,
+    /// Another document's CREATE holds in place of this one, which moves nothing: set by the crawl.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub superseded: bool,
+}
+
+impl StatementLineage {
+    /// Whether it creates a relation with a query: CREATE … AS, SELECT INTO.
+    pub fn creates_with_query(&self) -> bool {
+        let creates = self.verb.starts_with("create ") || self.verb == "select into";
+        creates && !self.replaces.is_empty() && !self.outputs.is_empty()
+    }
+}
+
+impl TargetLineage {
+    /// Whether the script creates it with a query, rather than declaring it or writing into it;
+    /// `statement` finds the script's statements by their index.
+    pub fn is_defined<'s>(&self, statement: impl Fn(u32) -> Option<&'s StatementLineage>) -> bool {
+        let created = self.kind.is_some_and(|kind| kind != AssetKind::Routine);
+        created && self.statements.iter().filter_map(|at| statement(*at)).any(StatementLineage::creates_with_query)
+    }
 }
 
 /// A column declared by DDL, a schema file or an artifact.

@@ -125,7 +125,7 @@ codes! {
         "The template's syntax is wrong, or it exceeds the limits of time or depth.",
         "Mend the template, or raise the limits in wellspring.toml.";
     DEFINED_TWICE = "defined-twice", Warning, "A relation is defined twice",
-        "Two files create the same relation; the source listed first wins.",
+        "Two files create the same relation; the source listed first wins, and within a source the first path. The other moves nothing, but its SQL can still be read.",
         "Remove one, or tell environments apart with a [[names]] rule.";
     DEPENDENCY_CYCLE = "dependency-cycle", Info, "Definitions depend on each other in a cycle",
         "Each reads what another writes, so a star among them was expanded through what was known.",

@@ -5,6 +5,7 @@
 
 mod analysis;
 mod asset;
+mod computation;
 mod derivation;
 mod diagnostic;
 mod dialect;
@@ -16,6 +17,7 @@ mod span;
 
 pub use analysis::*;
 pub use asset::*;
+pub use computation::*;
 pub use derivation::*;
 pub use diagnostic::*;
 pub use dialect::*;

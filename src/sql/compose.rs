@@ -295,6 +295,7 @@ fn empty(relation: Option<RelationId>) -> TargetLineage {
         outputs_complete: true,
         declared: Vec::new(),
         calls: Vec::new(),
+        superseded: false,
     }
 }
 

@@ -3,6 +3,7 @@
 //! Never fails (a partial result and diagnostics instead), never does IO, never sees tokio, sqlx or
 //! the file system. sqlparser's types never leave this module.
 
+mod canonical;
 mod compose;
 mod deep;
 mod derive;
@@ -31,7 +32,7 @@ pub use highlight::{TokenClass, highlight};
 
 use std::sync::Arc;
 
-use crate::model::{Analysis, Dialect, KnownRelation, KnownRoutine, RelationName};
+use crate::model::{Analysis, Computation, Dialect, KnownRelation, KnownRoutine, RelationName};
 
 /// What the engine asks about names it does not define itself.
 pub trait Lookups {
@@ -39,6 +40,11 @@ pub trait Lookups {
     fn relation(&self, name: &RelationName) -> Option<Arc<KnownRelation>>;
     /// The routine called `name`, or `None` where it is not known.
     fn routine(&self, name: &RelationName) -> Option<Arc<KnownRoutine>>;
+    /// One name for all the ways in which `name` may be written; computations call it so. `None`
+    /// keeps the written one.
+    fn canonical_name(&self, _name: &RelationName) -> Option<String> {
+        None
+    }
 }
 
 /// Knows nothing.
@@ -86,6 +92,8 @@ pub struct References {
     pub reads: Vec<RelationName>,
     /// Relations written or created.
     pub writes: Vec<RelationName>,
+    /// Relations among `writes` that it creates with a query.
+    pub defines: Vec<RelationName>,
     /// Routines called.
     pub calls: Vec<RelationName>,
     /// Routines defined, with what is known of them.
@@ -116,5 +124,14 @@ impl Script {
     /// The lineage of the script, given what `lookups` know.
     pub fn analyze(&self, lookups: &dyn Lookups) -> Analysis {
         script::run(&self.text, &self.parsed, &self.options, lookups).analysis
+    }
+
+    /// What one output column computes, in a form that does not depend on how it is written;
+    /// `target` is `None` for the columns of a bare SELECT.
+    ///
+    /// `None` where more than one statement fills the target, where it has no such column, and where
+    /// the query is too large or has what no normal form is known for.
+    pub fn computation(&self, target: Option<&RelationName>, column: &str, lookups: &dyn Lookups) -> Option<Computation> {
+        canonical::compute(&self.parsed, &self.options, lookups, target, column)
     }
 }

@@ -320,11 +320,14 @@ fn references(
     let mut reads: Vec<RelationName> = targets.iter().flat_map(|target| &target.sources).filter_map(name).collect();
     let mut writes: Vec<RelationName> = targets.iter().filter_map(|target| target.relation.as_ref()).filter_map(name).collect();
     let mut calls: Vec<RelationName> = steps.iter().flat_map(|step| step.lineage.calls.iter().cloned()).collect();
-    for list in [&mut reads, &mut writes, &mut calls] {
+    let statement = |at: u32| steps.get(at as usize).map(|step| &step.lineage);
+    let defined = targets.iter().filter(|target| target.is_defined(statement));
+    let mut defines: Vec<RelationName> = defined.filter_map(|target| target.relation.as_ref()).filter_map(name).collect();
+    for list in [&mut reads, &mut writes, &mut defines, &mut calls] {
         let mut seen = FxHashSet::default();
         list.retain(|name| seen.insert(name.clone()));
     }
-    References { reads, writes, calls, routines, statements, bare_select: steps.iter().any(|step| step.bare_select) }
+    References { reads, writes, defines, calls, routines, statements, bare_select: steps.iter().any(|step| step.bare_select) }
 }
 
 /// The body of a SQL routine: an expression or a query.

@@ -196,11 +196,14 @@ impl Store {
         let Some(row) = row else { return Ok(None) };
         let detail: StoredDetail = pack::unpack_json(row.try_get(0)?)?;
         let history = history(row.try_get(3)?, row.try_get(4)?)?;
-        let targets = (0u32..).zip(&detail.targets).filter(|(_, target)| **target == Some(asset.0));
+        let own = (0u32..).zip(&detail.targets).filter(|(_, target)| **target == Some(asset.0)).map(|(at, _)| at);
+        let is_superseded = |at: &u32| detail.analysis.targets.get(*at as usize).is_some_and(|target| target.superseded);
+        let (superseded, targets): (Vec<u32>, Vec<u32>) = own.partition(is_superseded);
         Ok(Some(Definition {
             placement: placement.clone(),
             text: Arc::from(pack::unpack_text(row.try_get(1)?, row.try_get(2)?)?),
-            targets: targets.map(|(at, _)| at).collect(),
+            targets,
+            superseded,
             bound: self.bound_assets(run, &detail.bound).await?,
             analysis: Arc::new(detail.analysis),
             diagnostics: self.diagnostics_of(run, Some(placement.document)).await?,

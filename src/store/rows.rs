@@ -223,8 +223,10 @@ pub struct Definition {
     pub analysis: Arc<Analysis>,
     /// The assets that [`Analysis::relations`] are bound to, index by index; `None` for temporary ones.
     pub bound: Vec<Option<AssetRow>>,
-    /// The entries of [`Analysis::targets`] that are this asset.
+    /// The entries of [`Analysis::targets`] that are this asset, without what is superseded.
     pub targets: Vec<u32>,
+    /// Those in place of which another document's CREATE holds.
+    pub superseded: Vec<u32>,
     /// What could not be known in this document.
     pub diagnostics: Vec<DiagnosticRow>,
     /// The last change of the file, if history is known.

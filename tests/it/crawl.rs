@@ -135,6 +135,67 @@ async fn a_partial_name_is_completed_by_a_unique_suffix_and_says_so() {
     assert!(summary.contains(&"name-by-suffix b.sql:0".to_owned()), "{summary:#?}");
 }
 
+/// Two sources of one file each, the second listed after the first.
+async fn crawl_two(store: &Store, rules: Vec<NameRule>, first: &str, second: &str) -> Vec<String> {
+    let mut config = config();
+    config.sources.push(SourceConfig { name: "other".into(), ..config.sources[0].clone() });
+    config.names = rules;
+    let readings = [first, second].map(|text| read(&files(&[("a.sql", text)]), &BTreeMap::new()));
+    crawl_readings(&config, store, &Silent, readings.to_vec()).await.unwrap();
+    summary(store).await
+}
+
+#[tokio::test]
+async fn of_two_creates_the_source_listed_first_wins_and_the_other_stays_as_evidence() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    let (one, other) = ("create view v as select x from one", "create table v as select y, z from other where k");
+    for (first, second, edge) in [
+        (one, other, "main.one.x -> main.v.x IDENTITY"),
+        (other, one, "main.other.y -> main.v.y IDENTITY"),
+        (one, other, "main.one.x -> main.v.x IDENTITY"),
+    ] {
+        let summary = crawl_two(&store, Vec::new(), first, second).await;
+        let into_v: Vec<&String> = summary.iter().filter(|line| line.contains("-> main.v.") && !line.contains(".z ")).collect();
+        assert_eq!(into_v, [edge], "{summary:#?}");
+        let notes = summary.iter().filter(|line| line.starts_with("defined-twice")).count();
+        assert_eq!(notes, 1, "{summary:#?}");
+        let run = store.latest_run().await.unwrap().unwrap();
+        let id = store.find_asset(run, "duckdb", "main.v").await.unwrap().unwrap();
+        let detail = store.show_asset(run, id).await.unwrap().unwrap();
+        let held = detail.definitions.iter().map(|it| (&*it.placement.source, it.targets.len(), it.superseded.len()));
+        assert_eq!(held.collect::<Vec<_>>(), [("other", 0, 1), ("repo", 1, 0)]);
+        assert!(!detail.definitions[0].analysis.targets[0].columns.is_empty(), "its derivation is still there");
+        assert_eq!(detail.inferred.unwrap().columns.len(), if first == one { 1 } else { 2 });
+    }
+}
+
+#[tokio::test]
+async fn inserts_and_declarations_add_up_and_copies_for_other_environments_give_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    let insert = |from: &str| format!("create table if not exists t (x int);\ninsert into t select x from {from}");
+    let summary = crawl_two(&store, Vec::new(), &insert("a"), &insert("b")).await;
+    for from in ["a", "b"] {
+        assert!(summary.contains(&format!("main.{from}.x -> main.t.x IDENTITY")), "{summary:#?}");
+    }
+    assert!(!summary.iter().any(|line| line.starts_with("defined-twice")), "{summary:#?}");
+
+    let dev = NameRule {
+        pattern: "dev.{table}".into(),
+        warehouse: None,
+        replacement: Some("main.{table}".into()),
+        environment: Some("dev".into()),
+        ignore: false,
+    };
+    let (copy, real) = ("create table dev.t as select x from dev.draft", "create table main.t as select x from main.raw");
+    let summary = crawl_two(&store, vec![dev.clone()], copy, real).await;
+    assert!(summary.contains(&"main.raw.x -> main.t.x IDENTITY".to_owned()), "{summary:#?}");
+    assert!(!summary.iter().any(|line| line.contains("main.draft.x ->") || line.starts_with("defined-twice")), "{summary:#?}");
+    let summary = crawl_two(&store, vec![dev], copy, "select 1").await;
+    assert!(summary.contains(&"main.draft.x -> main.t.x IDENTITY".to_owned()), "{summary:#?}");
+}
+
 #[tokio::test]
 async fn a_cycle_ends_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
@@ -417,7 +478,7 @@ fn apply(files: &mut Files, config: &mut Config, edit: &Edit) {
                 pattern: "main.t4".into(),
                 warehouse: None,
                 replacement: Some("main.t3".into()),
-                environment: None,
+                environment: Some("dev".into()),
                 ignore: false,
             };
             config.names = if *on { vec![rule] } else { Vec::new() };

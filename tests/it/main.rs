@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod canonical;
+#[cfg(test)]
 mod catalog;
 #[cfg(test)]
 mod cli;
@@ -29,6 +31,8 @@ mod parse;
 mod public_address;
 #[cfg(test)]
 mod search;
+#[cfg(test)]
+mod soundness;
 #[cfg(test)]
 mod sources;
 #[cfg(test)]

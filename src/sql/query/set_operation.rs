@@ -43,14 +43,16 @@ impl Engine<'_> {
                     self.decide_rows(scope, RowEdgeKind::Filter, span, &lineage);
                 }
             }
+            // EXCEPT and INTERSECT compare whole rows, so every column of the left decides them too.
+            let compares = !matches!(op, ast::SetOperator::Union);
+            let all = matches!(quantifier, ast::SetQuantifier::All | ast::SetQuantifier::AllByName);
             let distinct = matches!(quantifier, ast::SetQuantifier::Distinct | ast::SetQuantifier::DistinctByName)
-                || (matches!(quantifier, ast::SetQuantifier::None | ast::SetQuantifier::ByName)
-                    && matches!(op, ast::SetOperator::Union)
-                    && self.dialect != Dialect::ClickHouse);
-            if distinct {
+                || (!all && (compares || self.dialect != Dialect::ClickHouse));
+            if distinct || compares {
                 let lineage = all_origins(&columns);
                 let span = self.scopes[scope as usize].span;
-                self.decide_rows(scope, RowEdgeKind::GroupBy, span, &lineage);
+                let kind = if distinct { RowEdgeKind::GroupBy } else { RowEdgeKind::Filter };
+                self.decide_rows(scope, kind, span, &lineage);
             }
         }
         self.record_set_columns(scope, &columns);
