@@ -268,6 +268,31 @@ async fn a_lineage_view_draws_columns_and_lights_the_path_of_the_one_in_the_addr
 }
 
 #[tokio::test]
+async fn a_graph_leaves_out_kinds_and_deprecated_assets_and_says_so_in_its_address() {
+    let house = house().await;
+    let url = format!("{MART}/lineage?show=table&up=3&down=3&columns=all");
+    let whole = house.get(&url).await.body;
+    let rows = |html: &str| html.matches("<tr data-item>").count();
+    assert!(whole.contains(">copied</td>") && whole.contains("hide=IDENTITY"), "{whole}");
+    let without = house.get(&format!("{url}&hide=IDENTITY")).await.body;
+    assert!(!without.contains(">copied</td>") && rows(&without) < rows(&whole) && rows(&without) > 0, "{without}");
+    assert!(without.contains("aria-current=\"true\">copied</a>"));
+    let old = "/assets/bigquery/shop.legacy.churn_daily_v1";
+    let board_pack = "shop.reporting.board_pack_with_a_name_that_is_really_much_longer_than_anybody_should_ever_give_to_a_table";
+    let around = format!("/assets/bigquery/{board_pack}/lineage?show=table&columns=none");
+    let all = house.get(&around).await.body;
+    assert!(all.contains(old), "{all}");
+    assert!(!house.get(&format!("{around}&hide=deprecated")).await.body.contains(old));
+}
+
+#[tokio::test]
+async fn asking_for_deprecated_things_leads_to_them() {
+    let house = house().await;
+    assert!(house.get("/search?q=Deprecated").await.body.contains("with who still reads it"));
+    assert!(!house.get("/search?q=churn").await.body.contains("with who still reads it"));
+}
+
+#[tokio::test]
 async fn a_graph_can_be_taken_away_as_svg_csv_and_mermaid() {
     let house = house().await;
     let svg = house.get(&format!("{MART}/lineage.svg?columns=all")).await;
