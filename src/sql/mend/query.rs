@@ -28,7 +28,21 @@ pub(super) fn mend(mended: &mut Mended, dialect: Dialect) {
     if matches!(dialect, Dialect::DuckDb | Dialect::Generic) {
         insert_by_name(mended);
     }
+    if dialect != Dialect::Snowflake {
+        asof_joins(mended);
+    }
     trailing_commas(mended);
+}
+
+/// `ASOF [LEFT] JOIN … ON` (DuckDB, ClickHouse) becomes a plain join: which row is nearest is told by
+/// the same keys. Snowflake's, with MATCH_CONDITION, is parsed as it stands.
+fn asof_joins(mended: &mut Mended) {
+    let joins = ["JOIN", "LEFT", "RIGHT", "INNER", "FULL", "SEMI", "ANTI"];
+    let marks: Vec<(usize, usize)> = (0..mended.len())
+        .filter(|at| mended.is_word(*at, "ASOF") && joins.iter().any(|word| mended.is_word(at + 1, word)))
+        .map(|at| (at, at + 1))
+        .collect();
+    mended.remove_all(&marks, "ASOF join");
 }
 
 /// `ARRAY<T>[…]` becomes `[…]`.
