@@ -69,6 +69,7 @@ impl AssetFacts {
             | FactKind::Tag { .. }
             | FactKind::Schedule { .. }
             | FactKind::Columns { .. }
+            | FactKind::ColumnDescription { .. }
             | FactKind::Generated { .. } => {}
         }
     }

@@ -162,7 +162,11 @@ fn take_fact(document: &mut SearchDocument, fact: &FactKind) {
                 document.replacement.clone_from(replacement);
             }
         }
-        FactKind::Reviewer { .. } | FactKind::Schedule { .. } | FactKind::Columns { .. } | FactKind::Generated { .. } => {}
+        FactKind::Reviewer { .. }
+        | FactKind::Schedule { .. }
+        | FactKind::Columns { .. }
+        | FactKind::ColumnDescription { .. }
+        | FactKind::Generated { .. } => {}
     }
 }
 

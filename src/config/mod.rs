@@ -77,6 +77,13 @@ pub struct CrawlConfig {
     /// How many commits are walked for last changes and contributors, newest first; 0 for none.
     /// Default: 50,000.
     pub history_commits: u32,
+    /// For how many days back every run is kept. Default: 7. The newest ten always are.
+    pub keep_all_days: u32,
+    /// For how many days back the last run of each day is kept; a run's day is that of its newest
+    /// commit, or of the crawl where a source has none. Default: 120.
+    pub keep_daily_days: u32,
+    /// For how many days back the last run of each week is kept; older ones go. Default: 1,500.
+    pub keep_weekly_days: u32,
 }
 
 /// `[limits]`.
@@ -228,7 +235,14 @@ impl Default for Config {
 
 impl Default for CrawlConfig {
     fn default() -> Self {
-        CrawlConfig { every: None, history_days: vec![90, 14], history_commits: 50_000 }
+        CrawlConfig {
+            every: None,
+            history_days: vec![90, 14],
+            history_commits: 50_000,
+            keep_all_days: 7,
+            keep_daily_days: 120,
+            keep_weekly_days: 1_500,
+        }
     }
 }
 

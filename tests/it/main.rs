@@ -17,6 +17,9 @@ mod crash;
 mod crawl;
 #[cfg(test)]
 mod demo;
+
+#[cfg(test)]
+mod descriptions;
 #[cfg(test)]
 mod graph;
 #[cfg(test)]
