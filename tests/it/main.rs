@@ -31,6 +31,8 @@ mod little_company;
 #[cfg(test)]
 mod parse;
 #[cfg(test)]
+mod public_address;
+#[cfg(test)]
 mod search;
 #[cfg(test)]
 mod soundness;
