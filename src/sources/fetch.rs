@@ -70,9 +70,14 @@ pub(super) fn check_address(url: &str) -> Result<gix::Url, SourceError> {
     Ok(address)
 }
 
+/// How a clone is opened to fetch into it: ssh asks for no passphrase and trusts no unknown host.
+fn fetch_options() -> gix::open::Options {
+    git::open_options().cli_overrides(["core.sshCommand=ssh -o BatchMode=yes", "ssh.variant=ssh"])
+}
+
 fn update_clone(folder: &Path, address: &gix::Url) -> Result<(), SourceError> {
     let fail = |error: gix::Error| failed(address, &error);
-    let repository = ThreadSafeRepository::open_opts(folder, git::open_options()).map_err(fail)?.to_thread_local();
+    let repository = ThreadSafeRepository::open_opts(folder, fetch_options()).map_err(fail)?.to_thread_local();
     let remote = repository.remote_at(address.clone()).map_err(fail)?;
     let remote = remote.with_refspecs(REFSPECS, remote::Direction::Fetch).map_err(fail)?;
     let remote = remote.with_fetch_tags(remote::fetch::Tags::None);
@@ -105,10 +110,32 @@ fn failed(address: &gix::Url, error: &dyn std::error::Error) -> SourceError {
         }
         cause = inner.source();
     }
+    // As it was written, and with what its escapes mean.
+    let written = address.to_bstring().to_string();
+    message = message.replace(&written, &without_credentials(&written));
     // The user of an https address may be a token.
     let token = address.user().filter(|user| address.scheme != Scheme::Ssh && user.len() >= 8);
     for secret in address.password().filter(|password| !password.is_empty()).into_iter().chain(token) {
         message = message.replace(secret, "…");
     }
-    SourceError::Fetch { url: without_credentials(&address.to_bstring().to_string()), message }
+    if let Some(advice) = advise(address, &message) {
+        message.push_str(&advice);
+    }
+    SourceError::Fetch { url: without_credentials(&written), message }
+}
+
+/// What to do about a fetch that failed with `message`, where that is known.
+fn advise(address: &gix::Url, message: &str) -> Option<String> {
+    match address.scheme {
+        Scheme::Http if message.contains("clear text") => Some("; use an https address for a remote with a password".to_owned()),
+        Scheme::Http | Scheme::Https if message.contains("401") || message.contains("redentials") => {
+            Some("; the server asks for a user and a password or refuses the given ones: https://USER:PASSWORD@…".to_owned())
+        }
+        Scheme::Ssh => {
+            let host = address.host().unwrap_or_default();
+            let login = address.user().map_or_else(|| host.to_owned(), |user| format!("{user}@{host}"));
+            Some(format!("; `ssh {login}` has to work without a question, with a key and a known host"))
+        }
+        _ => None,
+    }
 }

@@ -33,6 +33,8 @@ mod parse;
 #[cfg(test)]
 mod public_address;
 #[cfg(test)]
+mod remotes;
+#[cfg(test)]
 mod search;
 #[cfg(test)]
 mod soundness;
