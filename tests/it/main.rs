@@ -18,6 +18,8 @@ mod crawl;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod fingerprint;
+#[cfg(test)]
 mod graph;
 #[cfg(test)]
 mod licences;
