@@ -4,6 +4,8 @@
   const $ = (selector, from = document) => from.querySelector(selector);
   const $$ = (selector, from = document) => [...from.querySelectorAll(selector)];
   const body = document.body;
+  // The path that the catalog stands below, "" at the root.
+  const root = $("a.brand").getAttribute("href").replace(/\/$/, "");
 
   // Copying
   let toastTimer = 0;
@@ -48,7 +50,7 @@
       if (!theme) return;
       event.preventDefault();
       document.documentElement.dataset.theme = theme;
-      document.cookie = `theme=${theme}; Path=/; Max-Age=31536000; SameSite=Lax`;
+      document.cookie = `theme=${theme}; Path=${root}/; Max-Age=31536000; SameSite=Lax`;
     });
   }
 
@@ -110,7 +112,7 @@
       const text = event.clipboardData.getData("text");
       if (!text.trim().includes("\n") || !startsLikeSql.test(text)) return;
       event.preventDefault();
-      const url = `/query?sql=${encodeURIComponent(text)}`;
+      const url = `${root}/query?sql=${encodeURIComponent(text)}`;
       if (url.length > 60000) toast("Too long for an address: wellspring lineage FILE"); else location.assign(url);
     });
     input.addEventListener("blur", () => setTimeout(() => { if (!list.contains(document.activeElement)) close(); }, 150));
@@ -144,7 +146,7 @@
     const go = (url) => { event.preventDefault(); location.assign(url); };
     if (awaitsLeap) {
       awaitsLeap = false;
-      if (leaps[key]) return go(leaps[key]);
+      if (leaps[key]) return go(root + leaps[key]);
     }
     if (key === "g") { awaitsLeap = true; setTimeout(() => { awaitsLeap = false; }, 1200); return; }
     if (key === "/") {

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{AssetColumn, ColumnLink, ColumnRef, Described, Result, View, facts::file_name};
+use super::{
+    AssetColumn, ColumnLink, ColumnRef, Described, Result, View,
+    facts::{file_name, origin},
+};
 use crate::{
     graph::Direction,
-    model::{AssetId, ColumnEdgeKind, ColumnId},
+    model::{AssetId, ColumnEdgeKind, ColumnId, FactKind},
     store::{AssetDetail, AssetRow, DeclaredSchema},
 };
 
@@ -46,6 +49,17 @@ impl View {
             });
             if let Some(column) = columns.get_mut(index) {
                 column.inferred = true;
+            }
+        }
+        for fact in &detail.facts {
+            let FactKind::ColumnDescription { column: name, text } = &fact.what else { continue };
+            let index = *at.entry(name.to_lowercase()).or_insert_with(|| {
+                columns.push(empty_column(name));
+                columns.len() - 1
+            });
+            if let Some(column) = columns.get_mut(index).filter(|column| column.description.is_none()) {
+                let place = Some(self.place_of_fact(fact));
+                column.description = Some(Described { text: text.clone(), origin: origin(fact), place, inherited_from: None });
             }
         }
         self.link_columns(detail, &mut columns);

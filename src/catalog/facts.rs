@@ -2,14 +2,11 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Deprecation, NamedOwner, Place, Replacement, View};
+use super::{Deprecation, NamedOwner, Place, Replacement, View, plain_text::first_line};
 use crate::{
     model::{AssetId, FactKind, RunNumber},
     store::{FactRow, Store, StoreError},
 };
-
-/// Longest one-line meaning, in characters.
-const LONGEST_SUMMARY: usize = 220;
 
 /// What lists show of one asset.
 #[derive(Debug, Default)]
@@ -72,6 +69,7 @@ impl AssetFacts {
             | FactKind::Tag { .. }
             | FactKind::Schedule { .. }
             | FactKind::Columns { .. }
+            | FactKind::ColumnDescription { .. }
             | FactKind::Generated { .. } => {}
         }
     }
@@ -125,29 +123,6 @@ pub(super) fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-/// One line of plain text out of Markdown: the first paragraph, without the commonest marks.
-pub(super) fn first_line(markdown: &str) -> String {
-    let paragraph = markdown.trim_start().split("\n\n").next().unwrap_or_default();
-    let mut line = String::new();
-    for word in paragraph.split_whitespace() {
-        let word: String = word.chars().filter(|letter| !matches!(letter, '`' | '*')).collect();
-        let word = word.trim_start_matches('#');
-        if word.is_empty() {
-            continue;
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-        if line.chars().count() > LONGEST_SUMMARY {
-            line = line.chars().take(LONGEST_SUMMARY - 1).collect();
-            line.push('…');
-            break;
-        }
-    }
-    line
-}
-
 fn owner_name(fact: &FactRow) -> Option<&str> {
     match &fact.what {
         FactKind::Owner { name } => Some(name),
@@ -169,15 +144,4 @@ fn sort_owners(owners: &mut Vec<FactRow>) {
         }
         is_new
     });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::first_line;
-
-    #[test]
-    fn a_meaning_is_the_first_paragraph_on_one_line() {
-        assert_eq!(first_line("# Churn\nOne **row** per `month`.\n\nMore."), "Churn One row per month.");
-        assert_eq!(first_line(""), "");
-    }
 }

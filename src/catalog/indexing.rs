@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{CatalogError, Result, facts::first_line};
+use super::{
+    CatalogError, Result,
+    plain_text::{first_line, plain_text},
+};
 use crate::{
     model::{AssetId, FactKind, RunNumber},
     search::{IndexWriter, SearchColumn, SearchDocument, SearchError, SearchIndex},
@@ -147,7 +150,7 @@ fn take_fact(document: &mut SearchDocument, fact: &FactKind) {
             if !document.description.is_empty() {
                 document.description.push('\n');
             }
-            document.description.push_str(text);
+            document.description.push_str(&plain_text(text));
         }
         FactKind::Owner { name } => add_once(&mut document.owners, name.clone()),
         FactKind::Tag { name } => add_once(&mut document.tags, name.clone()),
@@ -159,7 +162,11 @@ fn take_fact(document: &mut SearchDocument, fact: &FactKind) {
                 document.replacement.clone_from(replacement);
             }
         }
-        FactKind::Reviewer { .. } | FactKind::Schedule { .. } | FactKind::Columns { .. } | FactKind::Generated { .. } => {}
+        FactKind::Reviewer { .. }
+        | FactKind::Schedule { .. }
+        | FactKind::Columns { .. }
+        | FactKind::ColumnDescription { .. }
+        | FactKind::Generated { .. } => {}
     }
 }
 

@@ -32,6 +32,11 @@ pub struct GraphQuery {
     pub indirect: Shown,
     /// Edge kinds to draw, by word; empty for all that `indirect` allows.
     pub kinds: BTreeSet<String>,
+    /// Edge kinds that are left out, by word: assets between which values flow by these alone are
+    /// not connected.
+    pub without: BTreeSet<String>,
+    /// Whether deprecated assets are left out, and not passed.
+    pub without_deprecated: bool,
     /// Nodes expanded by hand: (`namespace/name`, direction word `up` or `down`, edges further).
     pub expanded: BTreeSet<(String, String, u32)>,
     /// Nodes drawn at most; 0 means [`GraphQuery::MOST_NODES`].
@@ -199,8 +204,13 @@ impl View {
             EdgeKinds::from_words(query.kinds.iter().map(String::as_str))
                 .map_err(|word| CatalogError::BadQuestion(format!("`{word}` is no kind of edge")))?
         };
+        let without = EdgeKinds::from_words(query.without.iter().map(String::as_str))
+            .map_err(|word| CatalogError::BadQuestion(format!("`{word}` is no kind of edge")))?;
+        let deprecated = self.deprecated_assets().filter(|asset| query.without_deprecated && *asset != focus.id);
         Ok(NeighbourhoodQuery {
             focus_column,
+            without,
+            hidden: deprecated.collect(),
             up: query.up,
             down: query.down,
             expanded: query.expanded.iter().filter_map(|(asset, way, edges)| self.expansion(asset, way, *edges)).collect(),
@@ -209,10 +219,14 @@ impl View {
                 ColumnsShown::OnPath => PortChoice::OnPath,
                 ColumnsShown::All => PortChoice::All,
             },
-            kinds,
+            kinds: kinds.difference(without),
             most_nodes: if query.most_nodes == 0 { GraphQuery::MOST_NODES } else { query.most_nodes },
             ..NeighbourhoodQuery::around(focus.id)
         })
+    }
+
+    fn deprecated_assets(&self) -> impl Iterator<Item = AssetId> {
+        self.assets.iter().map(|asset| asset.id).filter(|asset| self.facts.of(*asset).deprecated.is_some())
     }
 
     fn expansion(&self, asset: &str, way: &str, edges: u32) -> Option<(AssetId, Direction, u32)> {

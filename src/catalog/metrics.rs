@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::{AssetRef, Direction, Place, Result, View, facts::first_line, names::last_part};
+use super::{AssetRef, Direction, Place, Result, View, names::last_part, plain_text::first_line};
 use crate::{
     insight::explain::{Making, MakingInput, divides, make_column},
     model::{AssetId, ColumnEdgeKind, ColumnId, LineIndex, Span, Step},
@@ -71,7 +71,7 @@ impl View {
             return Ok(Vec::new());
         }
         let mut metrics = Vec::new();
-        let named = self.calculated().iter().filter(|entry| words.iter().all(|word| entry.name.contains(word.as_str())));
+        let named = self.calculated().iter().filter(|entry| words.iter().all(|word| has_word(&entry.name, word)));
         for entry in named.take(4 * MOST_METRICS) {
             let mut definitions = Vec::new();
             for column in entry.columns.iter().take(MOST_DEFINITIONS) {
@@ -209,6 +209,11 @@ fn telling_link(making: &Making) -> Option<Span> {
     computing.or(making.links.first()).map(|link| link.span)
 }
 
+/// Whether a word of `name` starts with `word`: `active` is in `active_users`, not in `inactive_users`.
+fn has_word(name: &str, word: &str) -> bool {
+    name.match_indices(word).any(|(at, _)| !name.get(..at).unwrap_or("").ends_with(char::is_alphanumeric))
+}
+
 /// Words of a query, filters and quotes left out.
 fn words(text: &str) -> Vec<String> {
     text.split_whitespace()
@@ -216,4 +221,15 @@ fn words(text: &str) -> Vec<String> {
         .map(|word| last_part(word).trim_matches(|letter: char| !letter.is_alphanumeric()).to_lowercase())
         .filter(|word| word.len() > 1)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_word;
+
+    #[test]
+    fn a_metric_is_named_by_the_start_of_a_word() {
+        assert!(has_word("daily_active_users", "active") && has_word("churn_rate", "chur") && has_word("is_dau", "dau"));
+        assert!(!has_word("inactive_users", "active") && !has_word("churn", "urn"));
+    }
 }

@@ -154,7 +154,11 @@ fn write_config(name: &str, seen: &Seen) -> String {
          # Time between crawls while serving; without it only on request.\n\
          # every = \"15m\"\n\
          # Former states of git sources that are crawled first, in days back.\n\
-         history_days = [90, 14]\n\n",
+         history_days = [90, 14]\n\
+         # For how many days back every run is kept, then the last of each day, then of each week.\n\
+         # keep_all_days = 7\n\
+         # keep_daily_days = 120\n\
+         # keep_weekly_days = 1500\n\n",
     );
     out.push_str(&warehouse(dialect));
     out.push_str(&source(name, layout, dialect, seen));

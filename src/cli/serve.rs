@@ -42,7 +42,7 @@ pub(super) struct Serve {
     /// Address to listen on [default: 127.0.0.1:7171]
     #[arg(long, value_name = "ADDRESS")]
     addr: Option<SocketAddr>,
-    /// Address under which people reach it, for links
+    /// Address under which people reach it, perhaps with a path: for links, and as a name to answer to
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
     /// Serve what is there; crawl only on request
@@ -111,7 +111,8 @@ async fn serve_until_stopped(served: Served) -> anyhow::Result<()> {
     println!("Wellspring is at {}", config.public_url());
     eprintln!("Data in {}. Ctrl-C stops.", folder.display());
 
-    let site = web::Site { catalog: catalog.clone(), crawl: control.clone() };
+    let public = config.public_address()?.map(Arc::new);
+    let site = web::Site { catalog: catalog.clone(), crawl: control.clone(), public };
     let mut server = tokio::spawn(web::serve(listener, site, when_stopped(stopped.clone())));
     tokio::spawn(take_up_runs(catalog.clone(), stopped.clone()));
     if crawl_at_start == AtStart::Crawl && !config.sources.is_empty() {

@@ -8,6 +8,7 @@ mod data_folder;
 mod load;
 mod names;
 mod pattern;
+mod public_url;
 mod validate;
 mod zero;
 
@@ -26,6 +27,7 @@ pub use address::without_credentials;
 pub use data_folder::user_data_home;
 pub use names::{Judgement, NameRules};
 pub use pattern::{Pattern, PatternError};
+pub use public_url::{PublicUrl, host_of};
 
 /// The name of the configuration file.
 pub const FILE_NAME: &str = "wellspring.toml";
@@ -37,9 +39,14 @@ pub struct Config {
     /// Folder that holds the database, the index and clones; relative to the file.
     /// Default: see [`Config::data_folder`].
     pub data: Option<PathBuf>,
-    /// Address to listen on. Default: `127.0.0.1:7171`.
+    /// Address to listen on. Default: `127.0.0.1:7171`. Whatever it is, only requests under an IP
+    /// address, `localhost` or the host of `base_url` are answered, so that no foreign page can read
+    /// the catalog by giving its own name this machine's address.
     pub addr: SocketAddr,
-    /// Address under which people reach the catalog, for links. Default: `http://` and `addr`.
+    /// Address under which people reach the catalog: its host is answered to, and links in copied
+    /// texts start with it. With a path (`https://example.com/wellspring`, behind a proxy) every
+    /// link of every page does too, whether the proxy takes the path off or not. Default: `http://`
+    /// and `addr`.
     pub base_url: Option<String>,
     /// `[crawl]`: when and how far back.
     pub crawl: CrawlConfig,
@@ -70,6 +77,13 @@ pub struct CrawlConfig {
     /// How many commits are walked for last changes and contributors, newest first; 0 for none.
     /// Default: 50,000.
     pub history_commits: u32,
+    /// For how many days back every run is kept. Default: 7. The newest ten always are.
+    pub keep_all_days: u32,
+    /// For how many days back the last run of each day is kept; a run's day is that of its newest
+    /// commit, or of the crawl where a source has none. Default: 120.
+    pub keep_daily_days: u32,
+    /// For how many days back the last run of each week is kept; older ones go. Default: 1,500.
+    pub keep_weekly_days: u32,
 }
 
 /// `[limits]`.
@@ -221,7 +235,14 @@ impl Default for Config {
 
 impl Default for CrawlConfig {
     fn default() -> Self {
-        CrawlConfig { every: None, history_days: vec![90, 14], history_commits: 50_000 }
+        CrawlConfig {
+            every: None,
+            history_days: vec![90, 14],
+            history_commits: 50_000,
+            keep_all_days: 7,
+            keep_daily_days: 120,
+            keep_weekly_days: 1_500,
+        }
     }
 }
 
@@ -256,6 +277,14 @@ impl Config {
             warehouse.schema.clone_from(&source.schema);
         }
         warehouse
+    }
+
+    /// `base_url` taken apart; `None` where it is not set.
+    ///
+    /// # Errors
+    /// Where it is no address.
+    pub fn public_address(&self) -> Result<Option<PublicUrl>, ConfigError> {
+        self.base_url.as_deref().map(|url| url.parse().map_err(ConfigError::Inconsistent)).transpose()
     }
 
     /// The address under which people reach the catalog, without a slash at its end.

@@ -82,6 +82,7 @@ pub(super) fn assemble(parts: &Parts<'_>) -> (CatalogState, RunCounts) {
     assembly.place_documents();
     assembly.draft_results();
     assembly.draft_facts();
+    assembly.draft_remarks();
     assembly.draft_stale();
     assembly.note_cycles();
     assembly.note_twice_defined();
@@ -208,6 +209,23 @@ impl<'a> Assembly<'a> {
                         InputFactKind::Other(other) => draft.facts.push((other.clone(), document, fact.line)),
                     }
                 }
+            }
+        }
+    }
+
+    /// What DDL says, after what files beside the SQL say.
+    fn draft_remarks(&mut self) {
+        for (at, place, _) in self.sql_documents() {
+            let targets = &self.parts.analysed.outcomes[at].results.targets;
+            for target in targets.iter().filter(|target| target.standing.holds()) {
+                let Some(draft) = self.drafts.get_mut(&target.asset) else { continue };
+                draft.facts.extend(target.remarks.iter().map(|(column, text, line)| {
+                    let fact = match column.is_empty() {
+                        true => FactKind::Description { text: text.clone() },
+                        false => FactKind::ColumnDescription { column: column.clone(), text: text.clone() },
+                    };
+                    (fact, place, *line)
+                }));
             }
         }
     }

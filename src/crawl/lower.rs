@@ -43,6 +43,8 @@ pub(super) struct TargetResult {
     /// Rows come from SQL, not only a declaration.
     pub(super) filled: bool,
     pub(super) standing: Standing,
+    /// What DDL says: (column or "", text, line), without what `declared` holds.
+    pub(super) remarks: Vec<(String, String, u32)>,
 }
 
 /// The key of a column.
@@ -100,6 +102,7 @@ impl<'a> Lowering<'a> {
             new.checks = results.reads.iter().filter_map(|(key, _)| self.numbers.get(key).copied()).collect();
         }
         self.place_diagnostics(&bounds, &mut new, &mut results);
+        self.keep_broken_target(&mut new, &mut results);
         sort_edges(&mut new);
         results.column_edges = new.columns.len() as u64;
         results.guessed_edges = new.columns.iter().filter(|edge| edge.guessed).count() as u64;
@@ -163,6 +166,8 @@ impl<'a> Lowering<'a> {
             self.lower_edges(to, target, bounds, new);
             self.lower_asset_edges(to, target, &detail, new, results);
         }
+        let mut declared = target.declared.clone();
+        let remarks = self.take_remarks(target, &mut declared);
         let is_query = key.namespace.starts_with("query://");
         let by_layout = (target.relation.is_none() && !is_query).then(|| kind_of_role(self.document.role));
         results.targets.push(TargetResult {
@@ -175,11 +180,50 @@ impl<'a> Lowering<'a> {
             },
             outputs: target.outputs.iter().map(|output| output.name.clone()).collect(),
             complete: target.outputs_complete,
-            declared: target.declared.clone(),
+            declared,
+            remarks,
             standing,
             filled: !target.outputs.is_empty() || !target.sources.is_empty() || !target.columns.is_empty(),
         });
         new.detail = detail;
+    }
+
+    /// What DDL says of a target; of declared columns it goes with their declaration.
+    fn take_remarks(&self, target: &TargetLineage, declared: &mut [DeclaredColumn]) -> Vec<(String, String, u32)> {
+        let mut remarks = Vec::new();
+        for remark in &target.remarks {
+            match declared.iter_mut().find(|column| column.name.eq_ignore_ascii_case(&remark.column)) {
+                Some(column) => {
+                    column.description.get_or_insert_with(|| remark.text.clone());
+                }
+                None => remarks.push((remark.column.clone(), remark.text.clone(), self.line(remark.span))),
+            }
+        }
+        remarks
+    }
+
+    /// A file that cannot be read is still the file of what the layout says that it fills.
+    fn keep_broken_target(&mut self, new: &mut NewAnalysis, results: &mut Results) {
+        let role = self.document.role;
+        let Some(target) = self.document.target.as_ref().filter(|_| results.broken && role != DocumentRole::Check) else {
+            return;
+        };
+        let Some(bound) = self.recorder.bind(target) else { return };
+        if results.targets.iter().any(|target| target.asset == bound.key) {
+            return;
+        }
+        new.writes.push(self.number(&bound.key));
+        results.targets.push(TargetResult {
+            asset: bound.key,
+            name: bound.name,
+            kind: Some(kind_of_role(role)).filter(|kind| *kind == AssetKind::View),
+            outputs: Vec::new(),
+            complete: false,
+            declared: Vec::new(),
+            filled: false,
+            standing: Standing::Adds,
+            remarks: Vec::new(),
+        });
     }
 
     /// How the document stands to a target: whether its CREATE holds.

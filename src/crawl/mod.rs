@@ -20,7 +20,7 @@ mod scripts;
 mod variants;
 mod world;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use error::CrawlError;
 pub use progress::{CrawlEvent, CrawlPhase, CrawlProgress, Silent};
@@ -28,7 +28,7 @@ pub use progress::{CrawlEvent, CrawlPhase, CrawlProgress, Silent};
 use crate::{
     config::Config,
     model::{Reading, RunNumber},
-    store::{CrawlLock, RunCounts, Store},
+    store::{CrawlLock, Retention, RunCounts, Store},
 };
 
 /// How often the holder of the lock says that it lives.
@@ -136,10 +136,21 @@ async fn crawl_locked(
             store.forget_source(name).await?;
         }
     }
+    thin_runs(config, store, lock).await?;
     published.push(report.run);
     report.published = published;
     report.failed = failed;
     Ok(report)
+}
+
+/// Old runs go, as `[crawl]` says.
+async fn thin_runs(config: &Config, store: &Store, lock: &CrawlLock) -> Result<(), CrawlError> {
+    let crawl = &config.crawl;
+    let keep =
+        Retention { all_days: crawl.keep_all_days, daily_days: crawl.keep_daily_days, weekly_days: crawl.keep_weekly_days };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+    store.thin_runs(lock, keep, now).await?;
+    Ok(())
 }
 
 /// Says that the holder of `lock` lives, until its work is done.

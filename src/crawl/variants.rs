@@ -59,6 +59,7 @@ fn add_target(known: &mut TargetLineage, other: TargetLineage) {
     add_missing(&mut known.columns, other.columns);
     add_missing(&mut known.rows, other.rows);
     add_missing(&mut known.calls, other.calls);
+    add_missing(&mut known.remarks, other.remarks);
     if known.outputs.is_empty() {
         known.outputs = other.outputs;
         known.outputs_complete = other.outputs_complete;
@@ -116,6 +117,7 @@ fn map_analysis(analysis: &mut Analysis, map: &dyn Fn(Span) -> Span) {
         target.columns.iter_mut().for_each(|edge| edge.span = map(edge.span));
         target.rows.iter_mut().for_each(|edge| edge.span = map(edge.span));
         target.outputs.iter_mut().for_each(|output| output.span = map(output.span));
+        target.remarks.iter_mut().for_each(|remark| remark.span = map(remark.span));
     }
     for diagnostic in &mut analysis.diagnostics {
         diagnostic.span = map(diagnostic.span);

@@ -86,7 +86,8 @@ impl Snapshot {
                 continue;
             }
             for pair in self.assets.next_to(asset, direction) {
-                if query.hidden.contains(&self.assets.id(pair.other)) || !seen.insert(pair.other) {
+                let is_hidden = query.hidden.contains(&self.assets.id(pair.other)) || !query.connects(pair.kinds);
+                if is_hidden || !seen.insert(pair.other) {
                     continue;
                 }
                 let distance = base + step * (far as i32 + 1);
@@ -273,8 +274,9 @@ impl<'a> Drawing<'a> {
         let drawn: BTreeSet<(usize, usize)> = self.edges.keys().map(|(from, to)| (from.0, to.0)).collect();
         for at in 0..self.nodes.len() {
             for pair in self.snapshot.assets.next_to(self.nodes[at].0, Direction::Upstream) {
-                if let Some(from) = self.places.get(&pair.other).copied().filter(|from| !drawn.contains(&(*from, at))) {
-                    self.add((from, None), (at, None), pair.kinds, pair.state, false);
+                let shown = self.places.get(&pair.other).copied().filter(|_| self.query.connects(pair.kinds));
+                if let Some(from) = shown.filter(|from| !drawn.contains(&(*from, at))) {
+                    self.add((from, None), (at, None), pair.kinds.difference(self.query.without), pair.state, false);
                 }
             }
         }

@@ -27,6 +27,8 @@ pub struct NeighbourhoodQuery {
     /// Kinds of edges that are drawn between columns, and (row kinds) from columns to assets.
     /// Assets with any edge between them are always connected.
     pub kinds: EdgeKinds,
+    /// Kinds that are hidden: assets between which values flow by these alone are not connected.
+    pub without: EdgeKinds,
     /// Nodes at most.
     pub most_nodes: usize,
     /// Ports of a node at most.
@@ -34,6 +36,12 @@ pub struct NeighbourhoodQuery {
 }
 
 impl NeighbourhoodQuery {
+    /// Whether assets with edges of `kinds` between them are connected: values still flow, or never did.
+    pub(super) fn connects(&self, kinds: EdgeKinds) -> bool {
+        let direct = kinds.intersection(EdgeKinds::DIRECT);
+        direct.is_empty() || !direct.difference(self.without).is_empty()
+    }
+
     /// One edge up and down around `focus`, at most 300 nodes of at most 40 ports.
     pub fn around(focus: AssetId) -> Self {
         NeighbourhoodQuery {
@@ -45,6 +53,7 @@ impl NeighbourhoodQuery {
             hidden: BTreeSet::new(),
             columns: PortChoice::OnPath,
             kinds: EdgeKinds::DIRECT,
+            without: EdgeKinds::NONE,
             most_nodes: 300,
             most_ports: 40,
         }

@@ -118,6 +118,9 @@ pub struct TargetLineage {
     pub declared: Vec<DeclaredColumn>,
     /// Routines called on the way.
     pub calls: Vec<RelationName>,
+    /// What its DDL says of it and of its columns, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<Remark>,
     /// Another document's CREATE holds in place of this one, which moves nothing: set by the crawl.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub superseded: bool,
@@ -138,6 +141,17 @@ impl TargetLineage {
         let created = self.kind.is_some_and(|kind| kind != AssetKind::Routine);
         created && self.statements.iter().filter_map(|at| statement(*at)).any(StatementLineage::creates_with_query)
     }
+}
+
+/// A description in DDL.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Remark {
+    /// The column that it describes; "" for the relation.
+    pub column: String,
+    /// What it says.
+    pub text: String,
+    /// The literal, bytes in the text.
+    pub span: Span,
 }
 
 /// A column declared by DDL, a schema file or an artifact.

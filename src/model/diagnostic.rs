@@ -136,6 +136,9 @@ codes! {
     UNREADABLE_FILE = "unreadable-file", Error, "A file could not be read",
         "The object is missing from the repository, the file vanished, or access was refused.",
         "Fetch the missing objects, or mend the permissions.";
+    FILES_LEFT_OUT = "files-left-out", Info, "SQL files beside the layout's are not read",
+        "They look like templates, tests or parts of a program: what they yield stands elsewhere, or nowhere in the warehouse.",
+        "If they are the warehouse's own, add a [[source]] of the same path with layout = \"plain\" that includes them.";
     NOT_UTF8 = "not-utf8", Warning, "A file is not UTF-8",
         "Bytes that are not UTF-8 were replaced before the file was read.",
         "Convert the file to UTF-8.";

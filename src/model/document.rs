@@ -212,6 +212,13 @@ pub enum FactKind {
         /// In order.
         columns: Vec<DeclaredColumn>,
     },
+    /// A description of one column.
+    ColumnDescription {
+        /// The column, as written.
+        column: String,
+        /// The text.
+        text: String,
+    },
     /// The file is generated.
     Generated {
         /// By what, as the file says.

@@ -25,13 +25,13 @@ use super::{
 use crate::{
     config::{Config, Layout, Limits, Pattern, SourceConfig},
     model::{
-        Diagnostic, Dialect, Document, Fact, FactKind, INVALID_METADATA, LIMIT_EXCEEDED, LineIndex, Reading, RelationName, Span,
-        Subject,
+        Diagnostic, Dialect, Document, FILES_LEFT_OUT, Fact, FactKind, INVALID_METADATA, LIMIT_EXCEEDED, LineIndex, Reading,
+        RelationName, Span, Subject,
     },
 };
 
 /// Changes whenever the same bytes would be read differently, so that everything is read again.
-const READER_VERSION: &str = "2";
+const READER_VERSION: &str = "3";
 /// Stands for the blob of an included file that is not there.
 const ABSENT: &str = "absent";
 /// Files that one thread reads with one handle.
@@ -59,6 +59,9 @@ pub(super) fn read_files(request: &Request<'_>, files: &Files, progress: &dyn Pr
             reading.diagnostics.push((path.clone(), 0, diagnostic.clone()));
         }
     }
+    let left_out =
+        files.entries.iter().map(|entry| entry.path.as_str()).filter(|path| wanted(path) && classifier.leaves_out(path));
+    reading.diagnostics.extend(describe_left_out(&classifier, left_out.collect()));
     let context = Context::new(request, files, &classifier, dialect);
     let (done, total) = (AtomicU64::new(0), chosen.len() as u64);
     progress.report(Step::Files, 0, total);
@@ -75,6 +78,25 @@ pub(super) fn read_files(request: &Request<'_>, files: &Files, progress: &dyn Pr
     for outcome in outcomes {
         outcome.add_to(reading);
     }
+}
+
+/// Paths that are named when files are left out.
+const NAMED: usize = 3;
+
+/// One diagnostic, at the layout's folder, for all SQL files that the layout leaves out.
+fn describe_left_out(classifier: &Classifier, mut paths: Vec<&str>) -> Option<(String, u32, Diagnostic)> {
+    paths.sort_unstable();
+    let first = paths.first()?;
+    let mut folders: Vec<&str> = paths.iter().map(|path| path.split('/').next().unwrap_or(first)).collect();
+    folders.dedup();
+    let more = if folders.len() > NAMED { ", …" } else { "" };
+    let named = folders.iter().take(NAMED).map(|folder| format!("`{folder}`")).collect::<Vec<_>>().join(", ");
+    let message = format!(
+        "{} SQL files outside of `{}` are not read, because they look like templates, tests or parts of programs: in {named}{more}",
+        paths.len(),
+        classifier.folder()
+    );
+    Some((classifier.folder(), 0, Diagnostic::new(&FILES_LEFT_OUT, message, Span::default())))
 }
 
 /// A key of `parts` under the settings of a source.

@@ -283,7 +283,8 @@ fn feeds(edge: &ColumnEdge, column: &str) -> bool {
             && column.as_bytes()[..target.len()].eq_ignore_ascii_case(target.as_bytes())
 }
 
-fn empty(relation: Option<RelationId>) -> TargetLineage {
+/// A target that nothing is known of yet.
+pub(crate) fn empty(relation: Option<RelationId>) -> TargetLineage {
     TargetLineage {
         relation,
         kind: None,
@@ -295,6 +296,7 @@ fn empty(relation: Option<RelationId>) -> TargetLineage {
         outputs_complete: true,
         declared: Vec::new(),
         calls: Vec::new(),
+        remarks: Vec::new(),
         superseded: false,
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn of(dialect: Dialect) -> Grammar {
         Dialect::Sqlite => &base::SQLiteDialect {},
         Dialect::Teradata => &base::TeradataDialect {},
     };
-    Grammar { base, dialect }
+    Grammar { base, dialect, nested_joins: false }
 }
 
 /// A dialect of ours over one of sqlparser's.
@@ -43,9 +43,16 @@ pub(crate) fn of(dialect: Dialect) -> Grammar {
 pub(crate) struct Grammar {
     base: &'static dyn base::Dialect,
     dialect: Dialect,
+    /// `a JOIN b JOIN c ON … ON …` joins b and c first.
+    nested_joins: bool,
 }
 
 impl Grammar {
+    /// The same grammar, reading joins whose conditions come last.
+    pub(crate) fn with_nested_joins(self) -> Grammar {
+        Grammar { nested_joins: true, ..self }
+    }
+
     fn is(&self, dialects: &[Dialect]) -> bool {
         dialects.contains(&self.dialect)
     }
@@ -89,10 +96,14 @@ impl base::Dialect for Grammar {
         supports_window_function_null_treatment_arg supports_within_after_array_aggregation
     }
 
+    fn supports_left_associative_joins_without_parens(&self) -> bool {
+        !self.nested_joins && self.base.supports_left_associative_joins_without_parens()
+    }
+
     asked! {
         supports_array_typedef_without_element_type
         supports_insert_table_alias supports_table_sample_before_alias supports_insert_table_function
-        supports_left_associative_joins_without_parens supports_select_wildcard_with_alias supports_insert_table_query
+        supports_select_wildcard_with_alias supports_insert_table_query
         supports_string_literal_backslash_escape ignores_wildcard_escapes supports_unicode_string_literal
         supports_array_join_syntax supports_alter_user_as_alter_role supports_outer_join_operator
         supports_in_unparenthesized_expr supports_named_fn_args_with_eq_operator

@@ -30,6 +30,9 @@ pub(crate) struct Mended {
 /// Mends a statement. More than one where it does the work of several.
 pub(crate) fn mend(tokens: Vec<TokenWithSpan>, dialect: Dialect) -> Vec<Mended> {
     let mut mended = Mended { tokens, mends: Vec::new() };
+    if matches!(dialect, Dialect::Teradata | Dialect::Generic | Dialect::Ansi) {
+        query::locking(&mut mended);
+    }
     create::mend(&mut mended, dialect);
     query::mend(&mut mended, dialect);
     pipe::mend(&mut mended);

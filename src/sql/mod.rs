@@ -7,6 +7,7 @@ mod canonical;
 mod compose;
 mod deep;
 mod derive;
+mod describe;
 mod dialect;
 mod engine;
 mod expr;

@@ -277,7 +277,10 @@ impl Reader<'_> {
                 Err(_) => {
                     let stripped = mend::strip(attempt.tokens);
                     mends.extend(stripped.mends);
-                    self.run(stripped.tokens).ok()?
+                    match self.run(stripped.tokens.clone()) {
+                        Ok(statement) => statement,
+                        Err(_) => self.run_in(&self.grammar.with_nested_joins(), stripped.tokens).ok()?,
+                    }
                 }
             };
             statements.push((statement, (mends, only)));
@@ -286,14 +289,22 @@ impl Reader<'_> {
     }
 
     fn parser(&self, tokens: Vec<TokenWithSpan>) -> Parser<'_> {
-        Parser::new(&self.grammar)
+        self.parser_in(&self.grammar, tokens)
+    }
+
+    fn parser_in<'g>(&self, grammar: &'g dialect::Grammar, tokens: Vec<TokenWithSpan>) -> Parser<'g> {
+        Parser::new(grammar)
             .with_recursion_limit(self.options.max_depth.saturating_mul(4).saturating_add(100))
             .with_tokens_with_locations(tokens)
     }
 
     /// Parses one statement out of all of `tokens`.
     fn run(&self, tokens: Vec<TokenWithSpan>) -> Result<Statement, ParserError> {
-        let mut parser = self.parser(tokens);
+        self.run_in(&self.grammar, tokens)
+    }
+
+    fn run_in(&self, grammar: &dialect::Grammar, tokens: Vec<TokenWithSpan>) -> Result<Statement, ParserError> {
+        let mut parser = self.parser_in(grammar, tokens);
         let statement = parser.parse_statement()?;
         match parser.peek_token_ref() {
             token if token.token == sqlparser::tokenizer::Token::EOF => Ok(statement),

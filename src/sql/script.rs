@@ -7,9 +7,10 @@ use sqlparser::ast::{self, SetExpr, Statement};
 
 use super::{
     Lookups, Options, References,
-    compose::compose,
+    compose::{compose, empty},
     deep::with_deep_stack,
     derive::derivation,
+    describe::read_remarks,
     engine::{Engine, Routine, RoutineBody},
     names::Sym,
     parse::{self, Body, Parsed, RoutineKind},
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::model::{
     Analysis, AssetKind, ColumnEdge, Diagnostic, Dialect, KnownRoutine, LIMIT_EXCEEDED, MENDED_SYNTAX, OutputColumn,
-    RelationName, RowEdge, SYNTAX_ERROR, ScopeKind, Span, StatementLineage, TABLE_LEVEL_ONLY,
+    RelationName, RowEdge, SYNTAX_ERROR, ScopeKind, Span, StatementLineage, TABLE_LEVEL_ONLY, TargetLineage,
 };
 
 /// A statement's lineage with what composing needs besides.
@@ -50,7 +51,10 @@ pub(crate) fn run(text: &str, parsed: &[Parsed], options: &Options, lookups: &dy
     }
     let Reader { steps, routines, failed, .. } = reader;
     let statements = steps.len() as u32;
-    let targets = compose(&steps, &engine.relations);
+    let mut targets = compose(&steps, &engine.relations);
+    if options.derivations {
+        add_remarks(&mut engine, &steps, &mut targets);
+    }
     let references = references(&steps, &targets, &engine.relations, routines, (statements, failed));
     let mut analysis = Analysis {
         relations: std::mem::take(&mut engine.relations),
@@ -62,6 +66,23 @@ pub(crate) fn run(text: &str, parsed: &[Parsed], options: &Options, lookups: &dy
         widen(&mut analysis, text, options.dialect);
     }
     Run { analysis, references }
+}
+
+/// Puts what DDL says of relations with what the script makes of them.
+fn add_remarks(engine: &mut Engine, steps: &[Step], targets: &mut Vec<TargetLineage>) {
+    for (name, remark) in read_remarks(engine.text, engine.dialect) {
+        let relation = engine.relation(&name);
+        if let Some(target) = targets.iter_mut().find(|target| target.relation == Some(relation)) {
+            target.remarks.push(remark);
+            continue;
+        }
+        let passing = steps.iter().flat_map(|step| &step.created).any(|created| created.relation == relation);
+        if !passing && relation != UNKNOWN {
+            let stands = |step: &Step| step.lineage.span.start <= remark.span.start && remark.span.end <= step.lineage.span.end;
+            let statements = steps.iter().position(stands).map(|at| at as u32).into_iter().collect();
+            targets.push(TargetLineage { statements, remarks: vec![remark], ..empty(Some(relation)) });
+        }
+    }
 }
 
 struct Reader<'e, 'a> {
@@ -311,7 +332,7 @@ fn row_edges(engine: &Engine, roots: &[u32]) -> Vec<RowEdge> {
 
 fn references(
     steps: &[Step],
-    targets: &[crate::model::TargetLineage],
+    targets: &[TargetLineage],
     relations: &[RelationName],
     routines: Vec<(RelationName, KnownRoutine)>,
     statements: (u32, u32),

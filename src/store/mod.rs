@@ -20,6 +20,7 @@ mod runs;
 mod search_rows;
 mod state;
 mod texts;
+mod thin;
 mod write_state;
 
 use std::{path::Path, sync::Arc};
@@ -28,6 +29,7 @@ pub use error::StoreError;
 pub use rows::*;
 pub use runs::CrawlLock;
 pub use state::*;
+pub use thin::Retention;
 pub use write_state::Written;
 
 /// The open store. Cheap to clone; clones share its connections.

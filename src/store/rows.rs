@@ -176,7 +176,7 @@ pub struct AssetDetail {
     pub gone_since: Option<RunNumber>,
     /// Other names it is known by, sorted.
     pub aliases: Vec<String>,
-    /// What files say of it, sorted by path and line.
+    /// What files say of it: those beside the SQL first, then its DDL; each sorted by path and line.
     pub facts: Vec<FactRow>,
     /// Its columns as declared by each file that does, sorted by path.
     pub declared: Vec<DeclaredSchema>,

@@ -7,8 +7,8 @@ use std::{
 
 use sqlx::Row;
 
-use super::{AssetRow, InferredColumns, SearchRow, Store, StoreError, assets::Sheet, runs::to_json};
-use crate::model::{AssetId, DeclaredColumn, RunNumber};
+use super::{AssetRow, FactRow, InferredColumns, SearchRow, Store, StoreError, assets::Sheet, runs::to_json};
+use crate::model::{AssetId, DeclaredColumn, FactKind, RunNumber};
 
 /// How many assets' sheets are loaded at a time.
 const SHEETS: usize = 1_000;
@@ -89,10 +89,11 @@ fn search_row(asset: AssetRow, sheet: Sheet, readers: u32, reads: u32) -> Search
         .cloned()
         .collect();
     let paths: BTreeSet<Arc<str>> = places.map(|(_, path)| path.clone()).collect();
-    let columns = match sheet.declared.into_iter().next() {
+    let mut columns = match sheet.declared.into_iter().next() {
         Some(schema) => schema.columns,
         None => inferred_as_declared(sheet.inferred),
     };
+    describe_columns(&mut columns, &sheet.facts);
     SearchRow {
         asset,
         sources: sources.into_iter().collect(),
@@ -103,6 +104,21 @@ fn search_row(asset: AssetRow, sheet: Sheet, readers: u32, reads: u32) -> Search
         readers,
         reads,
         changed_at: sheet.changed_at,
+    }
+}
+
+/// Gives columns that have no description the one that is stated apart from their declaration.
+fn describe_columns(columns: &mut Vec<DeclaredColumn>, facts: &[FactRow]) {
+    for fact in facts {
+        let FactKind::ColumnDescription { column: name, text } = &fact.what else { continue };
+        match columns.iter_mut().find(|column| column.name.eq_ignore_ascii_case(name)) {
+            Some(column) => {
+                column.description.get_or_insert_with(|| text.clone());
+            }
+            None => {
+                columns.push(DeclaredColumn { name: name.clone(), description: Some(text.clone()), ..DeclaredColumn::default() });
+            }
+        }
     }
 }
 

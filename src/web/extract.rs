@@ -10,7 +10,10 @@ use axum::{
 };
 
 use super::{Site, error::PageError};
-use crate::catalog::{CrawlStatus, View};
+use crate::{
+    catalog::{CrawlStatus, View},
+    config::PublicUrl,
+};
 
 /// One request for a page.
 #[derive(Clone, Debug)]
@@ -23,6 +26,8 @@ pub(super) struct Visit {
     pub(super) target: Option<String>,
     /// What the layout shows.
     pub(super) chrome: Chrome,
+    /// What people put in front of an address to reach it from elsewhere, where that is configured.
+    pub(super) public: Option<Arc<PublicUrl>>,
 }
 
 /// What the layout of every page shows.
@@ -100,7 +105,13 @@ impl Visit {
             progress: site.crawl.status(),
             now: jiff::Timestamp::now().as_second(),
         };
-        Visit { view, query, target: text("hx-target").filter(|_| is_fragment).map(str::to_owned), chrome }
+        Visit {
+            view,
+            query,
+            target: text("hx-target").filter(|_| is_fragment).map(str::to_owned),
+            chrome,
+            public: site.public.clone(),
+        }
     }
 }
 

@@ -2,8 +2,6 @@
 
 #![expect(unreachable_pub, reason = "filter_fn declares a public field in what it generates")]
 
-use std::collections::BTreeSet;
-
 use askama::Values;
 
 use super::{
@@ -226,7 +224,7 @@ pub(crate) fn markdown<W: Words>(text: W, _: &dyn Values) -> Printed<Markup> {
 /// The first line of a Markdown text, without marks.
 #[askama::filter_fn]
 pub(crate) fn first_line<W: Words>(text: W, _: &dyn Values) -> Printed<String> {
-    Ok(prose::first_line(text.words()))
+    Ok(crate::catalog::first_line(text.words()))
 }
 
 /// `text` with its middle left out where it is longer than `most` characters.
@@ -372,12 +370,10 @@ pub(crate) fn hit_name(hit: &Hit, _: &dyn Values) -> Printed<Markup> {
     })
 }
 
-/// What a hit means, in a line without Markdown's marks, with what matched marked.
+/// What a hit means, with what matched marked.
 #[askama::filter_fn]
 pub(crate) fn hit_summary(hit: &Hit, _: &dyn Values) -> Printed<Markup> {
-    let line = prose::first_line(&hit.summary);
-    let words: BTreeSet<&str> = hit.summary_marks.iter().filter_map(|(start, end)| hit.summary.get(*start..*end)).collect();
-    Ok(with_marks(&line, &places_of(&line, &words)))
+    Ok(with_marks(&hit.summary, &hit.summary_marks))
 }
 
 /// The address of a suggestion.
@@ -480,20 +476,6 @@ pub(super) fn with_marks(text: &str, marks: &[(usize, usize)]) -> Markup {
 /// `materialized view`.
 pub(super) fn kind_in_words(kind: AssetKind) -> String {
     kind.word().replace('_', " ")
-}
-
-/// Where `words` stand in `line`, in order, none over another.
-fn places_of(line: &str, words: &BTreeSet<&str>) -> Vec<(usize, usize)> {
-    let found = words.iter().filter(|word| !word.is_empty()).flat_map(|word| line.match_indices(word));
-    let mut places: Vec<(usize, usize)> = found.map(|(at, word)| (at, at + word.len())).collect();
-    places.sort_unstable();
-    let mut end = 0;
-    places.retain(|place| {
-        let free = place.0 >= end;
-        end = if free { place.1 } else { end };
-        free
-    });
-    places
 }
 
 /// `1 table`, `2 tables`, `3 queries`.

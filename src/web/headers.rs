@@ -27,7 +27,7 @@ const ALWAYS: [(HeaderName, &str); 5] = [
 const MOST_TAGGED: usize = 4 << 20;
 
 /// Wraps `router` so that every answer carries what it must.
-pub(super) fn dress<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+pub(super) fn dress(router: Router) -> Router {
     router
         .layer(from_fn(tag_entity))
         .layer(CompressionLayer::new().quality(CompressionLevel::Precise(5)))

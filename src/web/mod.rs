@@ -5,11 +5,13 @@
 //! keeps its whole state in its address and asks no other host for anything.
 
 mod api;
+mod below_path;
 mod csv;
 mod error;
 mod extract;
 mod filters;
 mod headers;
+mod hosts;
 mod icons;
 mod markup;
 mod pages;
@@ -21,10 +23,13 @@ mod urls;
 
 use std::{future::Future, sync::Arc};
 
-use axum::Router;
+use axum::{Router, middleware::from_fn_with_state};
 use tokio::net::TcpListener;
 
-use crate::catalog::{Catalog, CrawlControl};
+use crate::{
+    catalog::{Catalog, CrawlControl},
+    config::PublicUrl,
+};
 
 /// What every page needs.
 #[derive(Clone, Debug)]
@@ -33,11 +38,19 @@ pub struct Site {
     pub catalog: Arc<Catalog>,
     /// The crawler that runs beside the server.
     pub crawl: Arc<CrawlControl>,
+    /// The address under which people reach it, where that is configured.
+    pub public: Option<Arc<PublicUrl>>,
 }
 
 /// Every address, ready to be served or tested.
 pub fn router(site: Site) -> Router {
-    headers::dress(routes::table(&site)).with_state(site)
+    let public = site.public.clone();
+    let pages = routes::table(&site).with_state(site);
+    let placed = match public.as_ref().map(|public| public.path()).filter(|path| !path.is_empty()) {
+        Some(path) => below_path::serve_below(path, pages),
+        None => pages,
+    };
+    headers::dress(placed.layer(from_fn_with_state(public, hosts::check_host)))
 }
 
 /// Serves `site` on `listener` until `shutdown` resolves; requests that are under way are finished.

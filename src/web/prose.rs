@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::LazyLock};
 
 use ammonia::Builder;
-use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, html};
+use pulldown_cmark::{Options, Parser, html};
 
 use super::markup::Markup;
 
@@ -58,23 +58,6 @@ pub(super) fn render(text: &str) -> Markup {
     Markup::trusted(SANITISER.clean(&out).to_string())
 }
 
-/// The first line of meaning in `text`, without any marks.
-pub(super) fn first_line(text: &str) -> String {
-    let mut line = String::new();
-    let mut depth_of_code = 0;
-    for event in Parser::new_ext(cut(text), options()) {
-        match event {
-            Event::Start(Tag::CodeBlock(_)) => depth_of_code += 1,
-            Event::End(TagEnd::CodeBlock) => depth_of_code -= 1,
-            Event::Text(piece) | Event::Code(piece) if depth_of_code == 0 => line.push_str(&piece),
-            Event::SoftBreak | Event::HardBreak => line.push(' '),
-            Event::End(TagEnd::Paragraph | TagEnd::Item | TagEnd::Heading(_)) if !line.trim().is_empty() => break,
-            _ => {}
-        }
-    }
-    line.trim().to_owned()
-}
-
 fn options() -> Options {
     Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH
 }
@@ -102,11 +85,5 @@ mod tests {
     #[test]
     fn links_of_a_description_do_not_tell_where_the_reader_came_from() {
         assert!(render("[docs](https://example.com/a)").to_string().contains(r#"rel="noopener noreferrer nofollow""#));
-    }
-
-    #[test]
-    fn the_first_line_has_no_marks() {
-        assert_eq!(first_line("# Churn\n\nOne *row* per `month`."), "Churn");
-        assert_eq!(first_line("One *row* per\n`month`.\n\nMore."), "One row per month.");
     }
 }

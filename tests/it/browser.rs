@@ -28,9 +28,11 @@ const MART: &str = "/assets/bigquery/shop.marts.subscription_churn_monthly";
 struct Reader {
     driver: WebDriver,
     base: String,
+    catalog: Arc<Catalog>,
+    crawl: Arc<CrawlControl>,
     _stop: oneshot::Sender<()>,
     _driver_process: DriverProcess,
-    _data: TempDir,
+    data: TempDir,
     _profile: TempDir,
 }
 
@@ -49,29 +51,38 @@ impl Drop for DriverProcess {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Width {
     Desk,
+    Lap,
     Pocket,
+    /// As wide as a desk, and no page's script runs.
+    DeskWithoutScripts,
 }
 
-/// Starts everything; `None`, with a printed word, where there is no chromedriver.
+/// A reader of the little company; `None`, with a printed word, where there is no chromedriver.
 async fn reader(width: Width) -> Option<Reader> {
+    let data = TempDir::new().unwrap();
+    little_company::write(data.path()).await;
+    reader_of(data, width).await
+}
+
+/// A reader of the catalog in `data`.
+async fn reader_of(data: TempDir, width: Width) -> Option<Reader> {
     let Some((process, port)) = start_driver() else {
         assert_ne!(std::env::var("WELLSPRING_REQUIRE_BROWSER").as_deref(), Ok("1"), "chromedriver is missing");
         eprintln!("SKIPPED: chromedriver is missing (apt-get install chromium chromium-driver)");
         return None;
     };
-    let data = TempDir::new().unwrap();
-    little_company::write(data.path()).await;
     let catalog = Arc::new(Catalog::open(data.path()).await.unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let (stop, stopped) = oneshot::channel::<()>();
-    let site = Site { catalog, crawl: Arc::new(CrawlControl::default()) };
+    let crawl = Arc::new(CrawlControl::default());
+    let site = Site { catalog: catalog.clone(), crawl: crawl.clone(), public: None };
     tokio::spawn(web::serve(listener, site, async {
         stopped.await.ok();
     }));
     let profile = TempDir::new().unwrap();
     let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities(width, &profile)).await.unwrap();
-    Some(Reader { driver, base, _stop: stop, _driver_process: process, _data: data, _profile: profile })
+    Some(Reader { driver, base, catalog, crawl, _stop: stop, _driver_process: process, data, _profile: profile })
 }
 
 fn capabilities(width: Width, profile: &TempDir) -> ChromeCapabilities {
@@ -86,12 +97,16 @@ fn capabilities(width: Width, profile: &TempDir) -> ChromeCapabilities {
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
-        "--window-size=1440,1000",
     ] {
         wanted.add_arg(argument).unwrap();
     }
+    let window = if width == Width::Lap { "1024,800" } else { "1440,1000" };
+    wanted.add_arg(&format!("--window-size={window}")).unwrap();
     wanted.add_arg(&format!("--user-data-dir={}", profile.path().display())).unwrap();
     wanted.set_browser_log_level(LoggingPrefsLogLevel::All).unwrap();
+    if width == Width::DeskWithoutScripts {
+        wanted.add_arg("--blink-settings=scriptEnabled=false").unwrap();
+    }
     if width == Width::Pocket {
         let metrics = json!({ "deviceMetrics": { "width": 390, "height": 844, "pixelRatio": 1.0, "touch": true } });
         wanted.add_experimental_option("mobileEmulation", metrics).unwrap();
@@ -151,6 +166,20 @@ impl Reader {
         assert_eq!(others, json!([]));
     }
 
+    /// Whatever can be used has a name for those who do not see it, and no id stands twice.
+    async fn check_names(&self, path: &str) {
+        let nameless = "[...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary, img, svg, [role=region], nav, aside, dialog')].filter(e => { \
+            const labels = e.labels ? [...e.labels].map(l => l.textContent).join('') : ''; \
+            const by = (e.getAttribute('aria-labelledby') || '').split(' ').map(id => document.getElementById(id)?.textContent || '').join(''); \
+            const text = ['INPUT', 'SELECT', 'TEXTAREA', 'svg', 'IMG', 'NAV', 'ASIDE', 'DIALOG'].includes(e.tagName) || e.matches('[role=region]') ? '' : e.textContent; \
+            return !e.closest('[aria-hidden=true]') && !(e.tagName === 'svg' && e.closest('a, button, svg svg')) \
+                && !((e.getAttribute('aria-label') || '') + labels + by + text + (e.getAttribute('alt') || '')).trim() \
+        }).map(e => e.outerHTML.slice(0, 120))";
+        assert_eq!(self.value(nameless).await, json!([]), "{path}: things without a name");
+        let twice = "[...document.querySelectorAll('[id]')].map(e => e.id).filter((id, at, all) => id && all.indexOf(id) !== at)";
+        assert_eq!(self.value(twice).await, json!([]), "{path}: ids that stand twice");
+    }
+
     /// Nothing is wider than the window.
     async fn check_width(&self, path: &str) {
         let wider = self.value("document.documentElement.scrollWidth - document.documentElement.clientWidth").await;
@@ -203,6 +232,37 @@ async fn a_query_of_several_lines_is_pasted_into_the_search_box() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_first_page_shows_the_first_crawl_and_then_by_itself_what_it_found() {
+    let Some(reader) = reader_of(TempDir::new().unwrap(), Width::Desk).await else { return };
+    reader.crawl.update(|status| {
+        (status.running, status.phase, status.done, status.total) = (true, "parsing".to_owned(), 1, 4);
+    });
+    reader.open("/").await;
+    reader.until("document.querySelector('#progress progress').value === 25").await;
+    reader.until("document.querySelector('main').textContent.includes('The first crawl is running')").await;
+    reader.crawl.update(|status| status.done = 3);
+    reader.until("document.querySelector('#progress progress').value === 75").await;
+    reader.keep_picture("first-crawl").await;
+    little_company::write(reader.data.path()).await;
+    assert!(reader.catalog.refresh().await.unwrap());
+    reader.until("document.querySelector('main .flow')").await;
+    reader.crawl.update(|status| status.running = false);
+    reader.until("!document.querySelector('#progress progress')").await;
+    reader.check_quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_crawl_that_fails_says_why_by_itself() {
+    let Some(reader) = reader_of(TempDir::new().unwrap(), Width::Desk).await else { return };
+    reader.crawl.update(|status| status.running = true);
+    reader.open("/").await;
+    reader.until("document.querySelector('#progress progress')").await;
+    reader.crawl.update(|status| (status.running, status.error) = (false, Some("the remote hung up".to_owned())));
+    reader.until("document.querySelector('main').textContent.includes('the remote hung up')").await;
+    reader.check_quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lists_help_and_colours_answer_to_keys() {
     let Some(reader) = reader(Width::Desk).await else { return };
     reader.open("/search?q=churn").await;
@@ -221,6 +281,69 @@ async fn lists_help_and_colours_answer_to_keys() {
     reader.open("/runs").await;
     assert_eq!(reader.value("document.documentElement.dataset.theme").await, json!("dark"), "the choice is kept");
     reader.check_quiet().await;
+}
+
+impl Reader {
+    async fn click(&self, css: &str) {
+        let found = self.driver.find(By::Css(css)).await;
+        found.unwrap_or_else(|cause| panic!("{css}: {cause}")).click().await.unwrap();
+    }
+
+    /// The address that the reader is at, without the host; waits until it holds `part`.
+    async fn arrive(&self, part: &str) {
+        for _ in 0..100 {
+            if self.driver.current_url().await.unwrap().as_str().contains(part) {
+                return;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        panic!("never arrived at {part}, but at {}", self.driver.current_url().await.unwrap());
+    }
+
+    async fn has(&self, css: &str) -> bool {
+        !self.driver.find_all(By::Css(css)).await.unwrap().is_empty()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_scripts_every_way_still_leads_on() {
+    let Some(reader) = reader(Width::DeskWithoutScripts).await else { return };
+    reader.open("/").await;
+    let search = reader.driver.find(By::Css("main input[name=q]")).await.unwrap();
+    search.send_keys("churn rate").await.unwrap();
+    search.send_keys(Key::Enter).await.unwrap();
+    reader.arrive("/search?q=churn").await;
+    assert!(reader.has(".metric-card").await);
+    reader.click(".facet a").await;
+    reader.arrive("kind=").await;
+    reader.open(MART).await;
+    for tab in ["columns", "lineage", "impact", "sql", "history"] {
+        reader.click(&format!(".tabs a[href$='/{tab}']")).await;
+        reader.arrive(&format!("/{tab}")).await;
+    }
+    reader.open(&format!("{MART}/columns?filter=churn")).await;
+    assert!(reader.has("#columns tbody tr").await && !reader.has("#columns a[href$='/columns/country']").await);
+    reader.open(&format!("{MART}/lineage")).await;
+    reader.click(".lineage .expand").await;
+    reader.arrive("expand=").await;
+    reader.click(".group[aria-label='Steps upstream'] a:last-child").await;
+    reader.arrive("up=50").await;
+    reader.click(".group[aria-label='Left out'] a").await;
+    reader.arrive("hide=IDENTITY").await;
+    reader.click("#lineage select option[value=churn_rate]").await;
+    reader.click("#lineage form [data-needless]").await;
+    reader.arrive("column=churn_rate").await;
+    assert!(reader.has("svg.lineage.tracing .edge.lit").await, "the server lights the path");
+    reader.open("/query").await;
+    let sql = reader.driver.find(By::Css("#sql")).await.unwrap();
+    sql.send_keys("select churn_rate -- which?\nfrom shop.marts.subscription_churn_monthly").await.unwrap();
+    reader.click(".query-form button").await;
+    reader.arrive("/query?sql=").await;
+    assert!(reader.has(".source a.name").await);
+    reader.open("/owners").await;
+    reader.click(".top > .nav .to-dark").await;
+    reader.arrive("/owners").await;
+    assert!(reader.has("html[data-theme=dark]").await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -248,11 +371,12 @@ async fn every_page_fits_a_pocket_and_a_desk() {
         ("help", "/help".to_owned()),
         ("query", "/query?sql=select+*+from+shop.marts.subscription_churn_monthly+join+elsewhere.x+using+(month)".to_owned()),
     ];
-    for (width, word) in [(Width::Desk, "1440"), (Width::Pocket, "390")] {
+    for (width, word) in [(Width::Desk, "1440"), (Width::Lap, "1024"), (Width::Pocket, "390")] {
         let Some(reader) = reader(width).await else { return };
         for (name, path) in &pages {
             reader.open(path).await;
             reader.check_width(path).await;
+            reader.check_names(path).await;
             reader.keep_picture(&format!("{name}-{word}-light")).await;
             reader.driver.execute("document.documentElement.dataset.theme = 'dark'", Vec::new()).await.unwrap();
             reader.keep_picture(&format!("{name}-{word}-dark")).await;

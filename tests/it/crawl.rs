@@ -10,7 +10,7 @@ use wellspring::{
     config::{Config, NameRule, SourceConfig},
     crawl::{CrawlReport, Silent, Unlisted, crawl, crawl_listed, crawl_readings},
     model::{Commit, DeclaredColumn, Dialect, Document, DocumentRole, Fact, FactKind, Reading, RelationName, Subject},
-    store::{CatalogState, RunState, Store},
+    store::{CatalogState, Retention, RunState, Store},
 };
 
 /// A repository: SQL files, and columns declared by `.schema` files.
@@ -133,6 +133,24 @@ async fn a_partial_name_is_completed_by_a_unique_suffix_and_says_so() {
     let summary = summary(&store).await;
     assert!(summary.contains(&"mart.orders.id -> mart.v.id IDENTITY".to_owned()), "{summary:#?}");
     assert!(summary.contains(&"name-by-suffix b.sql:0".to_owned()), "{summary:#?}");
+}
+
+#[tokio::test]
+async fn a_file_that_the_layout_gives_a_target_makes_an_asset_even_where_it_does_not_parse() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    let mut reading = read(&files(&[("t/query.sql", "select select from ((")]), &BTreeMap::new());
+    reading.documents[0].target = Some(RelationName::from_dotted("main.t"));
+    reading.documents[0].role = DocumentRole::Query;
+    crawl_readings(&config(), &store, &Silent, vec![reading]).await.unwrap();
+    let summary = summary(&store).await;
+    assert!(summary.contains(&"source table main.t declares 0 infers None".to_owned()), "{summary:#?}");
+    assert!(summary.contains(&"syntax-error t/query.sql:1".to_owned()), "{summary:#?}");
+    let run = store.latest_run().await.unwrap().unwrap();
+    let id = store.find_asset(run, "duckdb", "main.t").await.unwrap().unwrap();
+    let detail = store.show_asset(run, id).await.unwrap().unwrap();
+    assert_eq!(detail.definitions.len(), 1, "its page shows the file and its error");
+    assert!(!detail.definitions[0].diagnostics.is_empty());
 }
 
 /// Two sources of one file each, the second listed after the first.
@@ -374,6 +392,48 @@ async fn a_source_ends_only_when_it_is_pruned_and_not_while_it_cannot_be_read() 
     assert!(store.remembered_keys("two").await.unwrap().is_empty());
     crawl(&without, &store, &Silent).await.unwrap();
     assert_eq!(export(&store).await, export(&cold).await, "what was pruned does not come back");
+}
+
+#[tokio::test]
+async fn runs_thin_out_and_those_that_stay_read_as_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    let day = |at: usize| 86_400 * (20_000 + at as i64);
+    let mut runs = Vec::new();
+    // Three crawls a day for twenty days, each with a change; `gone.sql` is there on the third day alone.
+    for at in 0..60 {
+        let mut state = files(&[("a.sql", &format!("create table a as select x{at}, y from raw"))]);
+        state.insert("b.sql".into(), format!("create view b as select y as y{} from a", at / 9));
+        if (6..9).contains(&at) {
+            state.insert("gone.sql".into(), "create table gone as select y from a".into());
+        }
+        let mut reading = read(&state, &BTreeMap::new());
+        reading.commit = Some(Commit { id: format!("{at:040}"), time: day(at / 3) + at as i64 });
+        let run = crawl_readings(&config(), &store, &Silent, vec![reading]).await.unwrap().run;
+        let mut lines = Vec::new();
+        store.export(run, &mut lines).await.unwrap();
+        runs.push((run, lines));
+    }
+    let keep = Retention { all_days: 1, daily_days: 30, weekly_days: 60 };
+    let lock = store.lock_crawl().await.unwrap();
+    let dropped = store.thin_runs(&lock, keep, day(20)).await.unwrap();
+    assert_eq!(store.thin_runs(&lock, keep, day(20)).await.unwrap(), 0, "nothing is left to do");
+    store.unlock_crawl(lock).await.unwrap();
+    let left: Vec<_> = store.runs(100).await.unwrap().into_iter().map(|run| run.number).collect();
+    // The newest ten, and one of each day before them.
+    assert_eq!((left.len(), dropped), (10 + 16, 34));
+    for (run, lines) in runs.iter().filter(|(run, _)| left.contains(run)) {
+        let mut now = Vec::new();
+        store.export(*run, &mut now).await.unwrap();
+        assert_eq!(String::from_utf8(now).unwrap(), String::from_utf8(lines.clone()).unwrap(), "run {}", run.0);
+    }
+    let newest = runs.last().unwrap().0;
+    let id = store.find_asset(newest, "duckdb", "main.gone").await.unwrap().unwrap();
+    let detail = store.show_asset(newest, id).await.unwrap().unwrap();
+    let gone_since = detail.gone_since.unwrap();
+    assert!(left.contains(&gone_since) && left.contains(&detail.first_run), "its dates are those of runs that are left");
+    let again = crawl_files(&store, &config(), &files(&[("a.sql", "create table a as select x0, y from raw")])).await;
+    assert_eq!(again.counts.analysed, 1, "what only dropped runs held is analysed anew");
 }
 
 /// The child of the next test: writes half a run, says so and waits to be killed.

@@ -410,6 +410,7 @@ fn analyse(model: &Model) -> NewAnalysis {
             outputs_complete: true,
             declared: Vec::new(),
             calls: Vec::new(),
+            remarks: Vec::new(),
             superseded: false,
         }],
         diagnostics: Vec::new(),

@@ -17,6 +17,9 @@ mod crash;
 mod crawl;
 #[cfg(test)]
 mod demo;
+
+#[cfg(test)]
+mod descriptions;
 #[cfg(test)]
 mod fingerprint;
 #[cfg(test)]
@@ -29,6 +32,8 @@ mod lineage;
 mod little_company;
 #[cfg(test)]
 mod parse;
+#[cfg(test)]
+mod public_address;
 #[cfg(test)]
 mod search;
 #[cfg(test)]

@@ -54,6 +54,7 @@ fn analysis(script: &str) -> NewAnalysis {
                 outputs_complete: true,
                 declared: vec![],
                 calls: vec![],
+                remarks: Vec::new(),
                 superseded: false,
             }],
             ..Analysis::default()

@@ -18,34 +18,44 @@ use wellspring::{
 
 use super::little_company;
 
-const MART: &str = "/assets/bigquery/shop.marts.subscription_churn_monthly";
+pub(crate) const MART: &str = "/assets/bigquery/shop.marts.subscription_churn_monthly";
 
-struct Answer {
-    status: StatusCode,
-    headers: axum::http::HeaderMap,
-    body: String,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: axum::http::HeaderMap,
+    pub(crate) body: String,
 }
 
-struct House {
+pub(crate) struct House {
     router: Router,
     crawl: Arc<CrawlControl>,
     _data: TempDir,
 }
 
 async fn house() -> House {
+    house_at(None).await
+}
+
+/// The little company, served under `address`.
+pub(crate) async fn house_at(address: Option<&str>) -> House {
     let data = TempDir::new().unwrap();
     little_company::write(data.path()).await;
-    open(data).await
+    open_at(data, address).await
 }
 
 async fn open(data: TempDir) -> House {
+    open_at(data, None).await
+}
+
+async fn open_at(data: TempDir, address: Option<&str>) -> House {
     let catalog = Arc::new(Catalog::open(data.path()).await.unwrap());
     let crawl = Arc::new(CrawlControl::default());
-    House { router: web::router(Site { catalog, crawl: crawl.clone() }), crawl, _data: data }
+    let public = address.map(|address| Arc::new(address.parse().unwrap()));
+    House { router: web::router(Site { catalog, crawl: crawl.clone(), public }), crawl, _data: data }
 }
 
 impl House {
-    async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.ask(Request::get(path).body(Body::empty()).unwrap()).await
     }
 
@@ -53,7 +63,7 @@ impl House {
         self.ask(Request::get(path).header("HX-Request", "true").header("HX-Target", target).body(Body::empty()).unwrap()).await
     }
 
-    async fn ask(&self, request: Request<Body>) -> Answer {
+    pub(crate) async fn ask(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
@@ -61,7 +71,7 @@ impl House {
     }
 }
 
-fn pages() -> Vec<String> {
+pub(crate) fn pages() -> Vec<String> {
     let mut pages: Vec<String> =
         ["/", "/search", "/search?q=churn", "/owners", "/owners/none", "/owners/by-name/growth-analytics"]
             .into_iter()
@@ -199,6 +209,15 @@ async fn searching_churn_shows_the_competing_definitions_first() {
 }
 
 #[tokio::test]
+async fn no_summary_of_a_hit_carries_marks_of_markdown() {
+    let house = house().await;
+    let answer: serde_json::Value = serde_json::from_str(&house.get("/api/v1/search?q=churn").await.body).unwrap();
+    let summaries: Vec<&str> = answer["hits"].as_array().unwrap().iter().filter_map(|hit| hit["summary"].as_str()).collect();
+    assert!(summaries.iter().any(|summary| !summary.is_empty()));
+    assert!(summaries.iter().all(|summary| !summary.contains(['*', '`', '\n', '['])), "{summaries:?}");
+}
+
+#[tokio::test]
 async fn a_description_is_sanitised_markdown() {
     let page = house().await.get(MART).await;
     assert!(page.body.contains("<strong>the</strong>"));
@@ -246,6 +265,31 @@ async fn a_lineage_view_draws_columns_and_lights_the_path_of_the_one_in_the_addr
     }
     let list = house.get(&format!("{MART}/lineage?up=2&show=list")).await;
     assert!(list.body.contains("class=\"tree\""));
+}
+
+#[tokio::test]
+async fn a_graph_leaves_out_kinds_and_deprecated_assets_and_says_so_in_its_address() {
+    let house = house().await;
+    let url = format!("{MART}/lineage?show=table&up=3&down=3&columns=all");
+    let whole = house.get(&url).await.body;
+    let rows = |html: &str| html.matches("<tr data-item>").count();
+    assert!(whole.contains(">copied</td>") && whole.contains("hide=IDENTITY"), "{whole}");
+    let without = house.get(&format!("{url}&hide=IDENTITY")).await.body;
+    assert!(!without.contains(">copied</td>") && rows(&without) < rows(&whole) && rows(&without) > 0, "{without}");
+    assert!(without.contains("aria-current=\"true\">copied</a>"));
+    let old = "/assets/bigquery/shop.legacy.churn_daily_v1";
+    let board_pack = "shop.reporting.board_pack_with_a_name_that_is_really_much_longer_than_anybody_should_ever_give_to_a_table";
+    let around = format!("/assets/bigquery/{board_pack}/lineage?show=table&columns=none");
+    let all = house.get(&around).await.body;
+    assert!(all.contains(old), "{all}");
+    assert!(!house.get(&format!("{around}&hide=deprecated")).await.body.contains(old));
+}
+
+#[tokio::test]
+async fn asking_for_deprecated_things_leads_to_them() {
+    let house = house().await;
+    assert!(house.get("/search?q=Deprecated").await.body.contains("with who still reads it"));
+    assert!(!house.get("/search?q=churn").await.body.contains("with who still reads it"));
 }
 
 #[tokio::test]

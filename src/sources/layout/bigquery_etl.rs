@@ -1,6 +1,9 @@
 //! bigquery-etl style: `sql/<project>/<dataset>/<table>/query.sql` beside its metadata and schema.
 //!
-//! Only what stands below `sql/` is the warehouse's: generators, tests and scripts elsewhere are not read.
+//! What stands elsewhere is read as plain SQL, but for what makes SQL rather than being it: templates,
+//! generators, tests and the resources of programs.
+
+use std::collections::BTreeSet;
 
 use super::{FileKind, SqlFile, file_name, is_sql};
 use crate::model::{DocumentRole, Ident, RelationName};
@@ -21,6 +24,30 @@ pub(super) fn find_root<'p>(paths: impl Iterator<Item = &'p str>) -> Option<Stri
     let mut roots: Vec<&str> = paths.filter_map(root_of).collect();
     roots.sort_by_key(|root| (root.len(), *root));
     roots.first().map(|root| (*root).to_owned())
+}
+
+/// Folders that hold code, which SQL beside it is a part of.
+pub(super) fn find_code<'p>(paths: impl Iterator<Item = &'p str>) -> BTreeSet<String> {
+    let modules = ["/__init__.py", "/setup.py", "/Cargo.toml", "/package.json", "/go.mod"];
+    paths.filter_map(|path| modules.iter().find_map(|module| path.strip_suffix(module))).map(str::to_owned).collect()
+}
+
+/// Whether the SQL file at `path`, outside of the layout's `sql/`, makes SQL or tests it rather than
+/// being the warehouse's; `code` are folders of programs.
+pub(super) fn is_machinery(path: &str, code: &BTreeSet<String>) -> bool {
+    const WORDS: [&str; 9] =
+        ["template", "templates", "tests", "test", "generators", "macros", "fixtures", "examples", "snippets"];
+    let Some((folders, name)) = path.rsplit_once('/') else { return is_template(path) };
+    let is_word = |folder: &str| {
+        let folder = folder.to_ascii_lowercase();
+        WORDS.contains(&folder.as_str()) || folder.ends_with("_generators") || folder.ends_with("_templates")
+    };
+    let mut above = folders.match_indices('/').map(|(end, _)| &folders[..end]).chain([folders]);
+    is_template(name) || folders.split('/').any(is_word) || above.any(|folder| code.contains(folder))
+}
+
+fn is_template(name: &str) -> bool {
+    !name.to_ascii_lowercase().ends_with("sql")
 }
 
 /// What the file at `path`, below the layout's root, is.

@@ -3,6 +3,8 @@
 mod bigquery_etl;
 mod plain;
 
+use std::collections::BTreeSet;
+
 use crate::{
     config::{Layout, Pattern},
     model::{DocumentRole, RelationName},
@@ -41,6 +43,8 @@ pub(super) struct Classifier {
     /// The folder that the layout starts in, with a slash; "" for the whole source.
     root: String,
     targets: Vec<Pattern>,
+    /// Folders of programs beside the layout, whose SQL is theirs.
+    code: BTreeSet<String>,
 }
 
 impl Classifier {
@@ -52,21 +56,25 @@ impl Classifier {
     ) -> Classifier {
         let found = match set {
             Some(Layout::Plain) => None,
-            Some(Layout::BigqueryEtl) | None => bigquery_etl::find_root(paths),
+            Some(Layout::BigqueryEtl) | None => bigquery_etl::find_root(paths.clone()),
+        };
+        let code = match found {
+            Some(_) => bigquery_etl::find_code(paths),
+            None => BTreeSet::new(),
         };
         match (set, found) {
             (Some(layout), found) => {
                 let root = found.unwrap_or_default();
-                Classifier { layout, note: format!("The layout is set to {}.", name_of(layout)), root, targets }
+                Classifier { layout, note: format!("The layout is set to {}.", name_of(layout)), root, targets, code }
             }
             (None, Some(root)) => {
                 let note =
                     format!("The layout is bigquery-etl: {root}sql/ holds metadata.yaml below project, dataset and table.");
-                Classifier { layout: Layout::BigqueryEtl, note, root, targets }
+                Classifier { layout: Layout::BigqueryEtl, note, root, targets, code }
             }
             (None, None) => {
                 let note = "The layout is plain SQL: no marker file of another was found.".to_owned();
-                Classifier { layout: Layout::Plain, note, root: String::new(), targets }
+                Classifier { layout: Layout::Plain, note, root: String::new(), targets, code }
             }
         }
     }
@@ -75,7 +83,11 @@ impl Classifier {
     pub(super) fn classify(&self, path: &str) -> Option<FileKind> {
         let mut kind = match self.layout {
             Layout::Plain => plain::classify(path),
-            Layout::BigqueryEtl => bigquery_etl::classify(path.strip_prefix(&self.root)?),
+            Layout::BigqueryEtl => match self.inside(path) {
+                Some(inside) => bigquery_etl::classify(inside),
+                None if self.leaves_out(path) => None,
+                None => plain::classify(path),
+            },
         };
         if let Some(FileKind::Sql(file)) = &mut kind
             && let Some(target) = self.named_target(path)
@@ -87,6 +99,24 @@ impl Classifier {
             file.target = Some(target);
         }
         kind
+    }
+
+    /// Whether `path` is a SQL file beside the layout's that is not read.
+    pub(super) fn leaves_out(&self, path: &str) -> bool {
+        self.layout == Layout::BigqueryEtl
+            && is_sql(file_name(path))
+            && self.inside(path).is_none()
+            && bigquery_etl::is_machinery(path, &self.code)
+    }
+
+    /// The folder that is the layout's, without a slash.
+    pub(super) fn folder(&self) -> String {
+        format!("{}sql", self.root)
+    }
+
+    /// `path` from the layout's root on, where it is the layout's.
+    fn inside<'p>(&self, path: &'p str) -> Option<&'p str> {
+        path.strip_prefix(&self.root).filter(|inside| inside.starts_with("sql/"))
     }
 
     /// The path of the schema of a table inside the source.

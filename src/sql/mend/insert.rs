@@ -6,6 +6,8 @@ use super::Mended;
 use crate::model::Dialect;
 
 pub(super) fn mend(mut mended: Mended, dialect: Dialect) -> Vec<Mended> {
+    partition_before_columns(&mut mended);
+    query_in_brackets(&mut mended);
     if mended.is_keyword(0, K::FROM) && matches!(dialect, Dialect::Hive | Dialect::Spark | Dialect::Databricks | Dialect::Generic)
     {
         if let Some(inserts) = hive(&mended) {
@@ -16,6 +18,43 @@ pub(super) fn mend(mut mended: Mended, dialect: Dialect) -> Vec<Mended> {
         copy_into(&mut mended, end);
     }
     vec![mended]
+}
+
+/// `INSERT INTO t PARTITION (…) (a, b) SELECT`: the list of columns alone says what is written.
+fn partition_before_columns(mended: &mut Mended) {
+    let Some(name) = inserted(mended) else { return };
+    let Some(at) = mended.past_name(name) else { return };
+    if !mended.is_keyword(at, K::PARTITION) || !mended.is(at + 1, &Token::LParen) {
+        return;
+    }
+    if let Some(after) = mended.past_group(at + 1)
+        && mended.is(after, &Token::LParen)
+        && !mended.starts_query(after)
+    {
+        mended.remove(at, after, "partition before columns");
+    }
+}
+
+/// `INSERT INTO t (WITH … SELECT …)` without the brackets.
+fn query_in_brackets(mended: &mut Mended) {
+    let Some(name) = inserted(mended) else { return };
+    let Some(at) = mended.past_name(name) else { return };
+    if mended.is(at, &Token::LParen) && mended.is_keyword(at + 1, K::WITH) && mended.past_group(at) == Some(mended.len()) {
+        let last = mended.len() - 1;
+        mended.remove_all(&[(at, at + 1), (last, last + 1)], "query in brackets");
+    }
+}
+
+/// Where the name of the table that is inserted into begins.
+fn inserted(mended: &Mended) -> Option<usize> {
+    if !mended.is_keyword(0, K::INSERT) {
+        return None;
+    }
+    let mut at = 1;
+    while matches!(mended.keyword(at), K::INTO | K::OVERWRITE | K::TABLE) {
+        at += 1;
+    }
+    (at > 1).then_some(at)
 }
 
 /// Tokens that a source may grow to when it is copied into its branches.

@@ -31,18 +31,70 @@ pub(super) fn mend(mended: &mut Mended, dialect: Dialect) {
     if dialect != Dialect::Snowflake {
         asof_joins(mended);
     }
+    if matches!(dialect, Dialect::MySql | Dialect::Generic | Dialect::Ansi) {
+        mysql_joins(mended);
+    }
+    if matches!(dialect, Dialect::Redshift | Dialect::Generic) {
+        remove_words(mended, "approximate aggregate", |mended, at| {
+            mended.is_word(at, "APPROXIMATE") && mended.is_name(at + 1) && mended.is(at + 2, &Token::LParen)
+        });
+    }
     trailing_commas(mended);
+}
+
+fn remove_words(mended: &mut Mended, what: &'static str, wanted: impl Fn(&Mended, usize) -> bool) {
+    let words: Vec<(usize, usize)> = (0..mended.len()).filter(|at| wanted(mended, *at)).map(|at| (at, at + 1)).collect();
+    mended.remove_all(&words, what);
+}
+
+/// `a STRAIGHT_JOIN b` and `UPDATE a, b SET …` in words that every dialect has.
+fn mysql_joins(mended: &mut Mended) {
+    for at in 1..mended.len() {
+        if mended.is_word(at, "STRAIGHT_JOIN") && !mended.is_keyword(at - 1, K::SELECT) {
+            let place = mended.place(at);
+            mended.tokens[at] = keyword_at("JOIN", place);
+            mended.note("straight join", place);
+        }
+    }
+    if !mended.is_keyword(0, K::UPDATE) {
+        return;
+    }
+    let Some(set) = mended.find_keyword(1, K::SET) else { return };
+    for at in (1..set).rev() {
+        if mended.is(at, &Token::Comma) {
+            let place = mended.place(at);
+            mended.tokens.splice(at..=at, [keyword_at("CROSS", place), keyword_at("JOIN", place)]);
+            mended.note("update of several tables", place);
+        }
+    }
+}
+
+/// Teradata's `LOCKING ROW FOR ACCESS` before a query, and the index that ends its CREATE TABLE AS.
+pub(super) fn locking(mended: &mut Mended) {
+    while let Some(at) = (0..mended.len()).find(|at| mended.is_word(*at, "LOCKING")) {
+        let query = (at..mended.len()).find(|at| mended.starts_query(*at)).filter(|query| query - at <= 8);
+        let Some(query) = query else { break };
+        mended.remove(at, query, "locking");
+    }
+    let index = |mended: &Mended, at: usize| {
+        mended.is_word(at, "INDEX") && (at > 0 && (mended.is_keyword(at - 1, K::PRIMARY) || mended.is_word(at - 1, "AMP")))
+    };
+    if !mended.is_keyword(0, K::CREATE) {
+        return;
+    }
+    let Some(index) = mended.find(0, mended.len(), index) else { return };
+    let Some(group) = (0..index).rev().find(|at| mended.is(*at, &Token::RParen)) else { return };
+    let end = mended.len();
+    mended.remove(group + 1, end, "index");
 }
 
 /// `ASOF [LEFT] JOIN … ON` (DuckDB, ClickHouse) becomes a plain join: which row is nearest is told by
 /// the same keys. Snowflake's, with MATCH_CONDITION, is parsed as it stands.
 fn asof_joins(mended: &mut Mended) {
     let joins = ["JOIN", "LEFT", "RIGHT", "INNER", "FULL", "SEMI", "ANTI"];
-    let marks: Vec<(usize, usize)> = (0..mended.len())
-        .filter(|at| mended.is_word(*at, "ASOF") && joins.iter().any(|word| mended.is_word(at + 1, word)))
-        .map(|at| (at, at + 1))
-        .collect();
-    mended.remove_all(&marks, "ASOF join");
+    remove_words(mended, "ASOF join", |mended, at| {
+        mended.is_word(at, "ASOF") && joins.iter().any(|word| mended.is_word(at + 1, word))
+    });
 }
 
 /// `ARRAY<T>[…]` becomes `[…]`.

@@ -79,8 +79,8 @@ pub(crate) async fn show_progress(visit: Visit) -> Result<Response, PageError> {
         return visit.answer(&ProgressPage { chrome: visit.chrome.clone() });
     }
     let mut response = visit.answer(&ProgressBar { chrome: visit.chrome.clone() })?;
-    // A page that had nothing to show is shown again once there is something.
-    if visit.query.get("run") == Some("0") && visit.chrome.run > 0 {
+    // A page that had nothing to show is shown again once there is something: a run, or why there is none.
+    if visit.query.get("run") == Some("0") && (visit.chrome.run > 0 || !visit.chrome.progress.running) {
         response.headers_mut().insert(HeaderName::from_static("hx-refresh"), HeaderValue::from_static("true"));
     }
     Ok(response)

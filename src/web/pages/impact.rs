@@ -52,7 +52,7 @@ pub(crate) async fn show_impact(Path((namespace, name)): Path<(String, String)>,
     let page = ImpactPage {
         chrome: visit.chrome.clone(),
         csv_url: urls::with_query(&format!("{}/impact.csv", head.url), pairs),
-        message: message_to_owners(&answer),
+        message: message_to_owners(&answer, public_link(&visit, &head.url, column.as_deref())),
         shown: answer.affected.get(..ROWS_AT_ONCE).unwrap_or(&answer.affected),
         head: &head,
         answer: &answer,
@@ -87,7 +87,7 @@ fn csv_row(row: Affected) -> Vec<String> {
 }
 
 /// A text to send to those who own what depends on it.
-fn message_to_owners(answer: &ImpactAnswer) -> String {
+fn message_to_owners(answer: &ImpactAnswer, link: Option<String>) -> String {
     const MOST: usize = 30;
     let what = match &answer.column {
         Some(column) => format!("{}.{column}", answer.asset.name),
@@ -101,5 +101,14 @@ fn message_to_owners(answer: &ImpactAnswer) -> String {
     if answer.affected.len() > MOST {
         text.push_str(&format!("- and {} more\n", answer.affected.len() - MOST));
     }
+    if let Some(link) = link {
+        text.push_str(&format!("All of it: {link}\n"));
+    }
     text
+}
+
+/// The page's address as others reach it; `None` where that is not configured.
+fn public_link(visit: &Visit, asset_url: &str, column: Option<&str>) -> Option<String> {
+    let pairs = column.map(|column| ("column", column.to_owned()));
+    Some(urls::with_query(&format!("{}{asset_url}/impact", visit.public.as_ref()?.as_str()), pairs))
 }

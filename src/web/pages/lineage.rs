@@ -30,6 +30,12 @@ const FEW_COLUMNS: usize = 16;
 /// Nodes expanded by hand, at most.
 const MOST_EXPANDED: usize = 60;
 
+/// What can be left out: the word in an address, and what it says.
+const HIDEABLE: [(&str, &str); 4] =
+    [("IDENTITY", "copied"), ("TRANSFORMATION", "transformed"), ("AGGREGATION", "aggregated"), (DEPRECATED, "deprecated")];
+/// The word that leaves out deprecated assets.
+const DEPRECATED: &str = "deprecated";
+
 /// What an address says of the graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct GraphState {
@@ -40,6 +46,8 @@ pub(super) struct GraphState {
     shape: &'static str,
     column: Option<String>,
     sort: &'static str,
+    /// What is left out, of [`HIDEABLE`].
+    hidden: BTreeSet<&'static str>,
     expanded: BTreeSet<(String, String, u32)>,
 }
 
@@ -54,6 +62,11 @@ impl GraphState {
             shape: one_of(query.get("show"), &["graph", "table", "list"]),
             column: query.filled("column").map(str::to_owned),
             sort: one_of(query.get("sort"), &["steps", "from", "to", "how", "evidence"]),
+            hidden: query
+                .all("hide")
+                .filter_map(|word| HIDEABLE.iter().find(|(one, _)| *one == word))
+                .map(|(one, _)| *one)
+                .collect(),
             expanded,
         }
     }
@@ -82,6 +95,7 @@ impl GraphState {
         if self.sort != "steps" {
             pairs.push(("sort", self.sort.to_owned()));
         }
+        pairs.extend(self.hidden.iter().map(|word| ("hide", (*word).to_owned())));
         for (name, way, steps) in &self.expanded {
             pairs.push(("expand", format!("{way}.{steps}.{name}")));
         }
@@ -117,6 +131,8 @@ impl GraphState {
             columns: self.columns_shown(columns_of_focus),
             indirect: if self.conditions { Shown::Shown } else { Shown::Hidden },
             kinds: BTreeSet::new(),
+            without: self.hidden.iter().filter(|word| **word != DEPRECATED).map(|word| (*word).to_owned()).collect(),
+            without_deprecated: self.hidden.contains(DEPRECATED),
             expanded: self.expanded.clone(),
             most_nodes: GraphQuery::MOST_NODES,
         }
@@ -235,6 +251,20 @@ impl LineagePage<'_> {
             on: columns == self.columns_shown,
         };
         offered.map(choice).collect()
+    }
+
+    /// What can be left out, each with the view that leaves it out or takes it back.
+    fn hideable(&self) -> Vec<Choice> {
+        let choice = |(word, label): (&'static str, &str)| Choice {
+            url: self.addresses().changed(|state| {
+                if !state.hidden.remove(word) {
+                    state.hidden.insert(word);
+                }
+            }),
+            label: label.to_owned(),
+            on: self.state.hidden.contains(word),
+        };
+        HIDEABLE.into_iter().map(choice).collect()
     }
 
     fn shapes(&self) -> Vec<Choice> {
@@ -438,6 +468,8 @@ mod tests {
             ("conditions", "1"),
             ("show", "table"),
             ("sort", "to"),
+            ("hide", "IDENTITY"),
+            ("hide", "deprecated"),
             ("expand", "up.2.postgres://h:1/mart.orders"),
         ];
         let query = Query(pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect());

@@ -44,6 +44,15 @@ struct SuggestionList {
     query_url: Option<String>,
 }
 
+impl SearchPage {
+    /// Whether the words ask for what should no longer be used, rather than for something of that name.
+    fn asks_for_deprecated(&self) -> bool {
+        self.text
+            .split_whitespace()
+            .any(|word| matches!(word.to_lowercase().as_str(), "deprecated" | "deprecation" | "deprecations"))
+    }
+}
+
 struct FacetGroup {
     title: &'static str,
     shown: usize,
