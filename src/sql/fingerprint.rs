@@ -70,6 +70,7 @@ impl Reader<'_> {
             Kind::Text => self.in_quotes(token, word),
             Kind::Dollar | Kind::Parameter | Kind::Open => self.shape.literal(true),
             Kind::Number => self.shape.literal(false),
+            Kind::Word(_) if self.hides_line(token) => self.rest_of_line(token),
             Kind::Word(_) if self.is_number(token, word) => self.shape.literal(false),
             Kind::Word(keyword) => self.word(keyword, word),
             Kind::Quoted if self.is_value_in_quotes(token, word) => self.in_quotes(token, word),
@@ -97,7 +98,7 @@ impl Reader<'_> {
             "[" => return self.shape.open("["),
             "]" => return self.shape.close("]"),
             "?" if !self.follows_value() => return self.shape.literal(true),
-            "#" | "/" | "//" if self.hides_line(token) => return self.rest_of_line(token),
+            "//" if self.hides_line(token) => return self.rest_of_line(token),
             "+" | "-" => Part::Sign,
             "::" => Part::DoubleColon,
             "=" | "==" | "<>" | "!=" | "<" | ">" | "<=" | ">=" | "<=>" => Part::Comparison,
@@ -150,14 +151,11 @@ impl Reader<'_> {
         }
     }
 
-    /// Where the dialect is not known, `#` and `//` where no operator can be start a comment.
+    /// Where the dialect is not known, `# ` and `//` may start a comment in any place.
     fn hides_line(&self, token: Token) -> bool {
         let rest = &self.text[token.start as usize..];
-        let line = &self.text[..token.start as usize];
-        let begins_line = line.rfind('\n').map_or(line, |end| &line[end..]).trim().is_empty();
-        self.dialect == Dialect::Generic
-            && (rest.starts_with('#') || rest.starts_with("//"))
-            && (begins_line || !self.follows_value())
+        let hash = rest.strip_prefix('#').is_some_and(|rest| rest.chars().next().is_none_or(char::is_whitespace));
+        self.dialect == Dialect::Generic && (hash || rest.starts_with("//"))
     }
 
     fn rest_of_line(&mut self, token: Token) {

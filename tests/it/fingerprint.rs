@@ -138,7 +138,7 @@ fn disguises(secret: &str, dialect: Dialect) -> Vec<String> {
     let triple = is(&[BigQuery]) || unknown;
     let everywhere: &[&str] =
         &["'§'", "'it §; -- '", "N'§'", "X'§'", "b'§'", "\"§ @\"", "\"§\n\"", "/* § */1", "-- §\n1", "{{ § }}"];
-    let only: [(bool, &[&str]); 12] = [
+    let only: [(bool, &[&str]); 13] = [
         (!is(&[BigQuery]), &["'it''s §'"]),
         (backslash, &["'it\\'s §'", "'§\\''"]),
         (texts_in_double_quotes || is(&[Sqlite]), &["\"§\"", "\"'§\""]),
@@ -149,7 +149,8 @@ fn disguises(secret: &str, dialect: Dialect) -> Vec<String> {
         (dollar, &["$$ it's § $$", "$tag$ $$ '§ $tag$"]),
         (is(&[Oracle]) || unknown, &["q'[it's §]'", "nq'!it's §!'"]),
         (is(&[MySql]), &["_utf8'§'"]),
-        (is(&[BigQuery, MySql]) || unknown, &["# §\n1"]),
+        (is(&[BigQuery, MySql]) || unknown, &["# §\n1", "2 # §\n"]),
+        (is(&[Snowflake]) || unknown, &["// §\n1", "2 // §\n"]),
         (nested_comments, &["/* a /* b */ § */1"]),
     ];
     let of_dialect = only.into_iter().filter(|(holds, _)| *holds).flat_map(|(_, syntaxes)| syntaxes);
@@ -192,7 +193,7 @@ proptest! {
                 prop_assert!(!found.shape.contains(&letters), "{dialect}: {text}\n{}", found.shape);
             }
         }
-        let numbers = [format!("{digits}"), format!("-{digits}.5"), format!("1.{digits}e-3"), format!(".{digits}"),
+        let numbers = [digits.clone(), format!("-{digits}.5"), format!("1.{digits}e-3"), format!(".{digits}"),
             format!("0x{digits}"), format!("1_{digits}"), format!("{digits}e5")];
         for number in numbers {
             for place in PLACES {
