@@ -294,7 +294,11 @@ impl<'a> Drawing<'a> {
         let mut nodes = Vec::with_capacity(self.nodes.len());
         for ((at, distance), ports) in self.nodes.iter().zip(self.ports) {
             let Some(asset) = self.snapshot.assets.all().get(*at as usize) else { continue };
-            let known = u64::from(asset.columns).max(self.snapshot.columns.of_asset(*at).len() as u64);
+            // Readers may name fields and columns that the asset itself does not list.
+            let known = match u64::from(asset.columns) {
+                0 => self.snapshot.columns.of_asset(*at).len() as u64,
+                listed => listed,
+            };
             nodes.push(ViewNode {
                 asset: asset.id,
                 namespace: asset.namespace.clone(),

@@ -227,7 +227,7 @@ async fn a_query_of_several_lines_is_pasted_into_the_search_box() {
         data.setData('text', 'select month, -- of the bill\\n churn_rate\\nfrom shop.marts.subscription_churn_monthly'); \
         document.querySelector('[data-find]').dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, cancelable: true}))";
     reader.driver.execute(paste, Vec::new()).await.unwrap();
-    reader.until("location.pathname === '/query' && document.querySelectorAll('.source a.name').length === 2").await;
+    reader.until("location.pathname === '/query' && document.querySelectorAll('.query-source a.name').length === 2").await;
     reader.check_quiet().await;
 }
 
@@ -339,7 +339,7 @@ async fn without_scripts_every_way_still_leads_on() {
     sql.send_keys("select churn_rate -- which?\nfrom shop.marts.subscription_churn_monthly").await.unwrap();
     reader.click(".query-form button").await;
     reader.arrive("/query?sql=").await;
-    assert!(reader.has(".source a.name").await);
+    assert!(reader.has(".query-source a.name").await);
     reader.open("/owners").await;
     reader.click(".top > .nav .to-dark").await;
     reader.arrive("/owners").await;
