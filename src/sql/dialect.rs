@@ -188,7 +188,14 @@ impl base::Dialect for Grammar {
     }
 
     fn parse_statement(&self, parser: &mut Parser) -> Option<Result<Statement, ParserError>> {
-        self.base.parse_statement(parser)
+        let several = self.is(&[Dialect::Oracle, Dialect::Generic]) && {
+            let word = |at| match &parser.peek_nth_token_ref(at).token {
+                sqlparser::tokenizer::Token::Word(word) => word.keyword,
+                _ => Keyword::NoKeyword,
+            };
+            word(0) == Keyword::INSERT && matches!(word(1), Keyword::ALL | Keyword::FIRST)
+        };
+        if several { base::SnowflakeDialect {}.parse_statement(parser) } else { self.base.parse_statement(parser) }
     }
 
     fn parse_column_option(&self, parser: &mut Parser) -> Result<Option<Result<Option<ColumnOption>, ParserError>>, ParserError> {

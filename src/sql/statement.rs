@@ -120,10 +120,26 @@ impl Engine<'_> {
                 let result = self.query(&export.query, None);
                 out.roots.push(result.scope);
             }
-            Statement::Unload { query: Some(query), .. } => {
+            Statement::Unload { query, query_text, to, .. } => {
                 out.verb = "unload";
-                let result = self.query(query, None);
-                out.roots.push(result.scope);
+                let text = query_text.as_deref().unwrap_or_default();
+                let parsed = super::script::parse_text(text, self.dialect).into_iter().find_map(|statement| match statement {
+                    Statement::Query(query) => Some(query),
+                    _ => None,
+                });
+                if let Some(query) = query.as_deref().or(parsed.as_deref()) {
+                    let file = self.relation(&RelationName::new([crate::model::Ident::quoted(to.value.as_str())]));
+                    out.targets.push(file);
+                    // Places inside a quoted text are not those of the script.
+                    let outer = self.span_override;
+                    if query_text.is_some() {
+                        self.span_override = outer.or(Some(super::spans::span_of(statement)));
+                    }
+                    let result = self.query(query, None);
+                    self.span_override = outer;
+                    out.roots.push(result.scope);
+                    self.write(Some(file), &result, None, out);
+                }
             }
             Statement::LoadData { table_name, overwrite, .. } => {
                 out.verb = "load data";

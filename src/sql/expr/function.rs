@@ -21,6 +21,11 @@ impl Engine<'_> {
         if let Some(value) = self.inline_function(function, scope) {
             return value;
         }
+        if name == "values"
+            && let Some(value) = self.inserted_value(function, scope)
+        {
+            return value;
+        }
         let aggregate = functions::is_aggregate(&name) || self.is_user_aggregate(&name);
         let kind = if aggregate { Aggregation } else { Transformation };
         let mut all = Value::default();
@@ -38,6 +43,15 @@ impl Engine<'_> {
         self.function_clauses(function, kind, scope, &mut all.lineage);
         crate::sql::value::normalize(&mut all.lineage);
         all
+    }
+
+    /// MySQL's `VALUES(column)`: what the row that could not be inserted has there.
+    fn inserted_value(&mut self, function: &ast::Function, scope: &Scope) -> Option<Value> {
+        let [argument] = arguments_of(function)[..] else { return None };
+        let Expr::Identifier(column) = argument_expr(argument)? else { return None };
+        let new_row = scope.inputs.iter().find(|input| input.hidden)?;
+        let name = self.sym(column);
+        self.column_of(new_row, name)
     }
 
     pub(crate) fn argument(

@@ -3,7 +3,7 @@
 use super::{Outcome, identifier_argument};
 use crate::model::{ColumnEdgeKind, RowEdgeKind, ScopeKind, Span, Step};
 use crate::sql::{
-    engine::{Engine, QueryResult, RecordedColumn, ScopeIndex},
+    engine::{Engine, QueryResult, RecordedColumn, RecordedFrom, ScopeIndex},
     names::Sym,
     query::item_name,
     scope::Scope,
@@ -164,6 +164,21 @@ impl Engine<'_> {
         (target, column)
     }
 
+    /// The table whose rows a CTE shows, where it shows those of one table: SQL Server deletes through it.
+    fn table_under_cte(&mut self, name: &ast::ObjectName) -> Option<RelationIndex> {
+        let [part] = name.0.as_slice() else { return None };
+        let key = self.key(part.as_ident()?);
+        let mut scope = self.find_cte(key)?.result.scope;
+        loop {
+            let [input] = self.scopes[scope as usize].inputs.as_slice() else { return None };
+            match input.from {
+                RecordedFrom::Relation(relation) => return Some(relation),
+                RecordedFrom::Scope(inner) if inner != scope => scope = inner,
+                RecordedFrom::Scope(_) => return None,
+            }
+        }
+    }
+
     pub(crate) fn delete(&mut self, delete: &ast::Delete, out: &mut Outcome) {
         out.verb = "delete";
         let record = self.open_scope(ScopeKind::Select, span_of(delete));
@@ -171,7 +186,14 @@ impl Engine<'_> {
         let mut scope = Scope::new(record, None);
         let (ast::FromTable::WithFromKeyword(from) | ast::FromTable::WithoutKeyword(from)) = &delete.from;
         let first = from.first().and_then(|item| factor_name(&item.relation));
-        if delete.tables.is_empty() {
+        let through = first.as_ref().and_then(|(name, _)| self.table_under_cte(name));
+        if let Some(table) = through {
+            for item in from {
+                self.table_with_joins(&mut scope, item, None);
+            }
+            out.targets.push(table);
+            self.sources.retain(|source| *source != table);
+        } else if delete.tables.is_empty() {
             if let Some((name, alias)) = first {
                 let target = self.target(&name, out);
                 self.add_target(&mut scope, target, alias.map(|alias| &alias.name), Span::default());
