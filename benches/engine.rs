@@ -1,7 +1,7 @@
 //! The engine beside sqlparser's own parse of the same text, in one process and one run.
 //!
 //! `WELLSPRING_CORPUS=folder[:dialect] cargo bench --bench engine`: reads every `.sql` file below the
-//! folder (without one, the demo company's), and prints seconds and ratios, single-threaded; then the
+//! folder (without one, the demo company's), and prints seconds and ratios, single-threaded, and the speed of fingerprints; then the
 //! same text once, four and sixteen times, which shows that cost per statement does not grow.
 
 use std::{
@@ -13,7 +13,7 @@ use std::{
 use sqlparser::{dialect::BigQueryDialect, parser::Parser};
 use wellspring::{
     model::Dialect,
-    sql::{NoLookups, Options, Script},
+    sql::{NoLookups, Options, Script, fingerprint},
 };
 
 const ROUNDS: usize = 5;
@@ -43,6 +43,8 @@ fn main() {
     for (name, time) in [("our parse", parse), ("with lineage", lineage), ("with derivations", derived)] {
         println!("{name:<22} {:>8.3} s   {:.2}", time.as_secs_f64(), time.as_secs_f64() / alone.as_secs_f64());
     }
+    let shapes = best(|| texts.iter().map(|text| fingerprint(text, dialect).shape.len()).sum());
+    println!("fingerprints           {:>8.3} s   {:.0} MB/s", shapes.as_secs_f64(), bytes as f64 / 1e6 / shapes.as_secs_f64());
     println!("\none script of n × the text: seconds per n");
     let some: Vec<&String> = texts.iter().take(60).collect();
     for times in [1, 4, 16] {

@@ -84,16 +84,9 @@ impl Token {
 ///
 /// Places are 32 bits: a text of 4 GiB or more is cut there.
 pub(crate) fn lex(text: &str, dialect: Dialect) -> Vec<Token> {
-    let end = text.floor_char_boundary(text.len().min(u32::MAX as usize - 1));
-    let mut lexer = Lexer {
-        text: &text.as_bytes()[..end],
-        at: 0,
-        rules: Rules::of(dialect),
-        tokens: Vec::with_capacity(end / 6 + 8),
-        hint: false,
-    };
-    lexer.run();
-    lexer.tokens
+    let mut tokens = Vec::with_capacity(text.len() / 6 + 8);
+    tokens.extend(Lexer::new(text, dialect));
+    tokens
 }
 
 /// The keyword that `word` is, in any case.
@@ -197,28 +190,53 @@ impl Rules {
     }
 }
 
-struct Lexer<'t> {
+/// Reads one token after the other, each when it is asked for.
+pub(crate) struct Lexer<'t> {
     text: &'t [u8],
     at: usize,
     rules: Rules,
-    tokens: Vec<Token>,
+    /// The token before, a comment or not.
+    last: Option<Token>,
+    /// The token before that is no comment.
+    last_said: Option<Token>,
     /// Inside a `/*! … */`.
     hint: bool,
 }
 
-impl Lexer<'_> {
-    fn run(&mut self) {
+impl Iterator for Lexer<'_> {
+    type Item = Token;
+
+    fn next(&mut self) -> Option<Token> {
         while let Some(&byte) = self.text.get(self.at) {
             let start = self.at;
-            match self.next(byte) {
-                Some(kind) => self.push(kind, start),
-                None => self.at = self.at.max(start + 1),
+            let Some(kind) = self.read(byte) else {
+                self.at = self.at.max(start + 1);
+                continue;
+            };
+            let token = Token { kind, start: start as u32, end: self.at as u32 };
+            self.last = Some(token);
+            if kind != Kind::Comment {
+                self.last_said = self.last;
             }
+            return self.last;
         }
+        None
+    }
+}
+
+impl<'t> Lexer<'t> {
+    /// A lexer at the first byte of `text`; what is beyond 4 GiB is not read.
+    pub(crate) fn new(text: &'t str, dialect: Dialect) -> Lexer<'t> {
+        let end = text.floor_char_boundary(text.len().min(u32::MAX as usize - 1));
+        let text = &text.as_bytes()[..end];
+        Lexer { text, at: 0, rules: Rules::of(dialect), last: None, last_said: None, hint: false }
     }
 
-    fn push(&mut self, kind: Kind, start: usize) {
-        self.tokens.push(Token { kind, start: start as u32, end: self.at as u32 });
+    /// Goes on at the byte `at`, as if a value ended there.
+    pub(crate) fn skip_to(&mut self, at: usize) {
+        let value = Token { kind: Kind::Parameter, start: self.at as u32, end: at as u32 };
+        self.at = at;
+        (self.last, self.last_said) = (Some(value), Some(value));
     }
 
     fn peek(&self, ahead: usize) -> u8 {
@@ -226,7 +244,7 @@ impl Lexer<'_> {
     }
 
     /// Reads one token and says what it is; `None` for whitespace.
-    fn next(&mut self, byte: u8) -> Option<Kind> {
+    fn read(&mut self, byte: u8) -> Option<Kind> {
         let kind = match byte {
             b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c | 0 => return None,
             b'\'' => self.string(b'\'', self.rules.backslash),
@@ -289,7 +307,7 @@ impl Lexer<'_> {
 
     /// Whether the token before touches this place and is a name, so that `.1` belongs to it.
     fn follows_name(&self) -> bool {
-        self.tokens.last().is_some_and(|last| {
+        self.last.is_some_and(|last| {
             last.end as usize == self.at
                 && match last.kind {
                     Kind::Word(_) | Kind::Quoted | Kind::RightParen => true,
@@ -475,7 +493,7 @@ impl Lexer<'_> {
             self.at = start;
             return self.word();
         }
-        let after_period = self.tokens.last().is_some_and(|last| last.kind == Kind::Period && last.end as usize == start);
+        let after_period = self.last.is_some_and(|last| last.kind == Kind::Period && last.end as usize == start);
         if self.peek(0) == b'.'
             && !(after_period || self.peek(1) == b'_' || self.peek(1).is_ascii_alphabetic() && self.peek(1) | 32 != b'e')
         {
@@ -554,8 +572,7 @@ impl Lexer<'_> {
 
     /// Whether a table's name is expected here, so that dashes belong to it.
     fn expects_table(&self) -> bool {
-        let last = self.tokens.iter().rev().find(|token| token.kind != Kind::Comment);
-        last.is_some_and(|last| {
+        self.last_said.is_some_and(|last| {
             matches!(
                 last.keyword(),
                 Keyword::FROM

@@ -21,6 +21,8 @@ mod demo;
 #[cfg(test)]
 mod descriptions;
 #[cfg(test)]
+mod fingerprint;
+#[cfg(test)]
 mod graph;
 #[cfg(test)]
 mod licences;
