@@ -8,8 +8,9 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    AssetRef, CatalogError, ColumnRef, Deprecation, Described, LastChange, NamedOwner, Place, PlacedDiagnostic, Result, View,
-    WhoToAsk, facts::origin,
+    AssetRef, CatalogError, ColumnRef, Deprecation, Described, Governed, LastChange, NamedOwner, Place, PlacedDiagnostic, Result,
+    View, WhoToAsk,
+    facts::{AssetFacts, origin, stated_meaning},
 };
 use crate::{
     graph::Direction,
@@ -34,7 +35,9 @@ pub struct AssetAnswer {
     pub contributors: Vec<WhoToAsk>,
     /// That it should no longer be used.
     pub deprecation: Option<Deprecation>,
-    /// Tags, sorted.
+    /// What people state of it, and what follows.
+    pub governed: Governed,
+    /// Tags of files and of people, sorted.
     pub tags: Vec<String>,
     /// Labels (key, value), sorted.
     pub labels: Vec<(String, String)>,
@@ -196,6 +199,18 @@ impl View {
         if upstream.is_empty() && detail.definitions.is_empty() {
             diagnostics = self.diagnostics_beside(&detail).await?;
         }
+        let in_files = AssetFacts::gather(&detail.facts);
+        let mut facts = in_files.clone();
+        if let Some(stated) = self.stated.of(&detail.asset.namespace, &detail.asset.key) {
+            facts.state(stated);
+        }
+        let governed = self.governed(&detail, &in_files, &facts).await?;
+        let mut tags = words_of(&detail, |what| match what {
+            FactKind::Tag { name } => Some(name.clone()),
+            _ => None,
+        });
+        tags.extend(governed.stated_tags.iter().filter(|tag| !tags.contains(tag)).cloned().collect::<Vec<_>>());
+        tags.sort();
         Ok(AssetAnswer {
             asset: self.point_at(&detail.asset),
             aliases: detail.aliases.clone(),
@@ -203,14 +218,12 @@ impl View {
                 FactKind::FriendlyName { name } => Some(name.clone()),
                 _ => None,
             }),
-            owners: self.named_owners(&detail.facts),
+            owners: self.named_owners(&facts.owners),
             reviewers: self.reviewers(&detail),
             contributors: who_to_ask(&detail),
-            deprecation: detail.facts.iter().find_map(|fact| self.deprecation(fact)),
-            tags: words_of(&detail, |what| match what {
-                FactKind::Tag { name } => Some(name.clone()),
-                _ => None,
-            }),
+            deprecation: facts.deprecated.as_ref().map(|fact| self.deprecation(fact)),
+            governed,
+            tags,
             labels: words_of(&detail, |what| match what {
                 FactKind::Label { key, value } => Some((key.clone(), value.clone())),
                 _ => None,
@@ -304,9 +317,13 @@ impl View {
             .facts
             .iter()
             .filter_map(|fact| match &fact.what {
-                FactKind::Reviewer { name } => {
-                    Some(NamedOwner { name: name.clone(), origin: origin(fact), place: Some(self.place_of_fact(fact)) })
-                }
+                FactKind::Reviewer { name } => Some(NamedOwner {
+                    name: name.clone(),
+                    origin: origin(fact),
+                    place: Some(self.place_of_fact(fact)),
+                    kind: None,
+                    by: None,
+                }),
                 _ => None,
             })
             .collect();
@@ -316,12 +333,14 @@ impl View {
     }
 
     fn descriptions(&self, detail: &AssetDetail) -> Vec<Described> {
-        let mut descriptions: Vec<Described> = Vec::new();
+        let stated = self.stated.of(&detail.asset.namespace, &detail.asset.key);
+        let mut descriptions: Vec<Described> =
+            stated.and_then(|stated| stated_meaning(stated, "")).flatten().into_iter().collect();
         for fact in &detail.facts {
             let FactKind::Description { text } = &fact.what else { continue };
             if !text.trim().is_empty() && !descriptions.iter().any(|other| other.text == *text) {
                 let place = Some(self.place_of_fact(fact));
-                descriptions.push(Described { text: text.clone(), origin: origin(fact), place, inherited_from: None });
+                descriptions.push(Described { text: text.clone(), origin: origin(fact), place, by: None, inherited_from: None });
             }
         }
         descriptions

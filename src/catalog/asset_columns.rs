@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
-    AssetColumn, ColumnLink, ColumnRef, Described, Result, View,
-    facts::{file_name, origin},
+    AssetColumn, ColumnLink, ColumnRef, Described, Result, StatedAsset, View,
+    facts::{file_name, origin, stated_meaning},
 };
 use crate::{
     graph::Direction,
-    model::{AssetId, ColumnEdgeKind, ColumnId, FactKind},
+    model::{AssetId, ColumnEdgeKind, ColumnId, FactKind, StatedValue},
     store::{AssetDetail, AssetRow, DeclaredSchema},
 };
 
@@ -59,11 +59,23 @@ impl View {
             });
             if let Some(column) = columns.get_mut(index).filter(|column| column.description.is_none()) {
                 let place = Some(self.place_of_fact(fact));
-                column.description = Some(Described { text: text.clone(), origin: origin(fact), place, inherited_from: None });
+                column.description =
+                    Some(Described { text: text.clone(), origin: origin(fact), place, by: None, inherited_from: None });
             }
         }
+        self.state_meanings(detail, &mut columns);
         self.link_columns(detail, &mut columns);
         columns
+    }
+
+    /// Gives columns the meaning that people state, in place of what files say.
+    fn state_meanings(&self, detail: &AssetDetail, columns: &mut [AssetColumn]) {
+        let Some(stated) = self.stated.of(&detail.asset.namespace, &detail.asset.key) else { return };
+        for column in columns {
+            if let Some(described) = stated_meaning(stated, &column.name) {
+                column.description = described;
+            }
+        }
     }
 
     /// The column of `asset` that is called `name` in any case, as declared; a field of a struct that
@@ -163,6 +175,7 @@ impl View {
             text: text.to_owned(),
             origin: file_name(&schema.path).to_owned(),
             place: Some(self.place(&schema.source, &schema.path, 0, None)),
+            by: None,
             inherited_from: None,
         }
     }
@@ -205,8 +218,22 @@ impl Meanings {
                     self.texts.insert((row.asset.id, column.name.to_lowercase()), text);
                 }
             }
+            self.take_stated(view, &row.asset);
         }
         Ok(())
+    }
+
+    /// What people state counts before what files say.
+    fn take_stated(&mut self, view: &View, asset: &AssetRow) {
+        let stated = view.stated.of(&asset.namespace, &asset.key);
+        for (column, field) in stated.into_iter().flat_map(StatedAsset::fields).filter(|(column, _)| !column.is_empty()) {
+            let StatedValue::Description(text) = &field.value else { continue };
+            let place = (asset.id, column.to_lowercase());
+            match text.is_empty() {
+                true => drop(self.texts.remove(&place)),
+                false => drop(self.texts.insert(place, text.clone())),
+            }
+        }
     }
 
     fn of(&self, view: &View, column: ColumnId) -> Option<Described> {
@@ -216,6 +243,7 @@ impl Meanings {
             text: text.clone(),
             origin: "inherited".to_owned(),
             place: None,
+            by: None,
             inherited_from: view.point_column(column),
         })
     }

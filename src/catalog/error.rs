@@ -1,6 +1,9 @@
 //! Why a question has no answer.
 
-use crate::store::StoreError;
+use serde::Serialize;
+
+use super::StatedBy;
+use crate::{model::StatedField, store::StoreError};
 
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +19,12 @@ pub enum CatalogError {
     /// The question itself is wrong.
     #[error("{0}")]
     BadQuestion(String),
+    /// Whoever asks may not.
+    #[error("{0}")]
+    Forbidden(String),
+    /// Somebody else stated something of the same fields in between.
+    #[error("{}", overtaken_in_words(.0))]
+    Overtaken(Vec<Overtaken>),
     /// The store could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -27,6 +36,31 @@ pub enum CatalogError {
         /// What went wrong.
         cause: String,
     },
+}
+
+/// A field that somebody else stated something of in between.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Overtaken {
+    /// The asset.
+    pub asset: String,
+    /// The column; "" for the asset itself.
+    pub column: String,
+    /// Which field.
+    pub field: StatedField,
+    /// What they stated, in a line.
+    pub said: String,
+    /// Who, and when; `None` where they only took something back.
+    pub by: Option<StatedBy>,
+    /// The number of their statement: what the next author has to have seen.
+    pub number: i64,
+}
+
+fn overtaken_in_words(overtaken: &[Overtaken]) -> String {
+    let one = |one: &Overtaken| {
+        let who = one.by.as_ref().map_or("somebody", |by| by.person.as_str());
+        format!("{who} changed {} of {} in the meantime: {}", one.field.word(), one.asset, one.said)
+    };
+    overtaken.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
 /// A question's answer.

@@ -1,63 +1,177 @@
-//! What is said of assets, kept in memory for lists: owners, deprecations, friendly names, meanings.
+//! What is said of assets, kept in memory for lists: by files, and before them by people.
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use rustc_hash::FxHashMap;
 
-use super::{Deprecation, NamedOwner, Place, Replacement, View, plain_text::first_line};
+use super::{Deprecation, Described, NamedOwner, Place, Replacement, StatedAsset, StatedBy, View, plain_text::first_line};
 use crate::{
-    model::{AssetId, FactKind, RunNumber},
+    model::{AssetId, Certification, FactKind, OwnerKind, RunNumber, StatedDeprecation, StatedField, StatedValue, Tier, Wrong},
     store::{FactRow, Store, StoreError},
 };
 
 /// What lists show of one asset.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct AssetFacts {
     /// Owners, best evidence first, each once.
-    pub(super) owners: Vec<FactRow>,
-    /// The first fact that says so.
-    pub(super) deprecated: Option<FactRow>,
+    pub(super) owners: Vec<OwnerFact>,
+    /// That it should no longer be used.
+    pub(super) deprecated: Option<DeprecationFact>,
     /// Its friendly name.
     pub(super) friendly_name: Option<String>,
     /// One line of meaning as plain text; "" where nobody said.
     pub(super) summary: String,
+    /// That somebody vouches for it.
+    pub(super) certification: Option<(Certification, StatedBy)>,
+    /// The tier that somebody set.
+    pub(super) tier: Option<Tier>,
+    /// That what it holds is wrong for now.
+    pub(super) wrong: Option<(Wrong, StatedBy)>,
+}
+
+/// An owner, and who says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct OwnerFact {
+    /// As written.
+    pub(super) name: String,
+    /// What it answers for, where that is said.
+    pub(super) kind: Option<OwnerKind>,
+    /// Who says so.
+    pub(super) said: Said,
+}
+
+/// A deprecation, and who says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct DeprecationFact {
+    /// What is said.
+    pub(super) what: StatedDeprecation,
+    /// Who says so.
+    pub(super) said: Said,
+}
+
+/// Who says something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// A file of a source.
+    InFile {
+        /// The source's name.
+        source: Arc<str>,
+        /// The file.
+        path: Arc<str>,
+        /// The 1-based line; 0 where the whole file says so.
+        line: u32,
+    },
+    /// A person.
+    By(StatedBy),
 }
 
 /// What lists show of every asset.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
-    by_asset: FxHashMap<AssetId, AssetFacts>,
+    in_files: Arc<FxHashMap<AssetId, AssetFacts>>,
+    stated: FxHashMap<AssetId, AssetFacts>,
     nothing: AssetFacts,
 }
 
 impl Facts {
     pub(super) async fn load(store: &Store, run: RunNumber) -> Result<Facts, StoreError> {
-        let mut facts = Facts::default();
+        let mut by_asset: FxHashMap<AssetId, AssetFacts> = FxHashMap::default();
         for kind in ["owner", "deprecated", "friendly_name", "description"] {
             for (asset, fact) in store.facts_of_kind(run, kind).await? {
-                facts.by_asset.entry(asset).or_default().take(fact);
+                by_asset.entry(asset).or_default().take(&fact);
             }
         }
-        for asset in facts.by_asset.values_mut() {
+        for asset in by_asset.values_mut() {
             sort_owners(&mut asset.owners);
         }
-        Ok(facts)
+        Ok(Facts { in_files: Arc::new(by_asset), ..Facts::default() })
     }
 
+    /// The same files with what people state of some assets, in place of what they stated before.
+    pub(super) fn with_statements<'a>(&self, stated: impl IntoIterator<Item = (AssetId, &'a StatedAsset)>) -> Facts {
+        let mut facts = Facts { in_files: self.in_files.clone(), ..Facts::default() };
+        for (asset, statements) in stated {
+            let mut one = facts.in_files(asset).clone();
+            one.state(statements);
+            facts.stated.insert(asset, one);
+        }
+        facts
+    }
+
+    /// What is said of an asset: by people, else by files.
     pub(super) fn of(&self, asset: AssetId) -> &AssetFacts {
-        self.by_asset.get(&asset).unwrap_or(&self.nothing)
+        self.stated.get(&asset).unwrap_or_else(|| self.in_files(asset))
+    }
+
+    /// What files say of an asset.
+    fn in_files(&self, asset: AssetId) -> &AssetFacts {
+        self.in_files.get(&asset).unwrap_or(&self.nothing)
+    }
+
+    /// Assets of which people state that they are wrong for now, sorted.
+    pub(super) fn wrong(&self) -> Vec<AssetId> {
+        let mut wrong: Vec<AssetId> =
+            self.stated.iter().filter(|(_, facts)| facts.wrong.is_some()).map(|(asset, _)| *asset).collect();
+        wrong.sort();
+        wrong
     }
 }
 
 impl AssetFacts {
-    /// Owners' names.
-    pub(super) fn owner_names(&self) -> Vec<String> {
-        self.owners.iter().filter_map(owner_name).map(str::to_owned).collect()
+    /// What files say, fact by fact.
+    pub(super) fn gather<'a>(facts: impl IntoIterator<Item = &'a FactRow>) -> AssetFacts {
+        let mut gathered = AssetFacts::default();
+        for fact in facts {
+            gathered.take(fact);
+        }
+        sort_owners(&mut gathered.owners);
+        gathered
     }
 
-    fn take(&mut self, fact: FactRow) {
+    /// Owners' names, each once.
+    pub(super) fn owner_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for owner in &self.owners {
+            if !names.contains(&owner.name) {
+                names.push(owner.name.clone());
+            }
+        }
+        names
+    }
+
+    /// Puts what people state in the place of what files say.
+    pub(super) fn state(&mut self, statements: &StatedAsset) {
+        for (_, field) in statements.fields().filter(|(column, _)| column.is_empty()) {
+            let by = || field.by.clone();
+            match &field.value {
+                StatedValue::Owners(owners) => {
+                    let named = owners.iter();
+                    let fact = |name: &str, kind| OwnerFact { name: name.to_owned(), kind: Some(kind), said: Said::By(by()) };
+                    self.owners = named.map(|owner| fact(&owner.name, owner.kind)).collect();
+                }
+                StatedValue::Deprecation(value) => {
+                    self.deprecated = value.clone().map(|what| DeprecationFact { what, said: Said::By(by()) });
+                }
+                StatedValue::Certification(value) => self.certification = value.clone().map(|value| (value, by())),
+                StatedValue::Description(text) => self.summary = first_line(text),
+                StatedValue::Tier(tier) => self.tier = *tier,
+                StatedValue::Wrong(value) => self.wrong = value.clone().map(|value| (value, by())),
+                StatedValue::Tags(_) => {}
+            }
+        }
+    }
+
+    fn take(&mut self, fact: &FactRow) {
         match &fact.what {
-            FactKind::Owner { .. } => self.owners.push(fact),
-            FactKind::Deprecated { .. } => {
-                self.deprecated.get_or_insert(fact);
+            FactKind::Owner { name } => self.owners.push(OwnerFact { name: name.clone(), kind: None, said: Said::in_file(fact) }),
+            FactKind::Deprecated { note, date, replacement } => {
+                let what = StatedDeprecation {
+                    note: note.clone(),
+                    date: date.clone(),
+                    replacement: replacement.clone(),
+                    columns: BTreeMap::new(),
+                };
+                self.deprecated.get_or_insert_with(|| DeprecationFact { what, said: Said::in_file(fact) });
             }
             FactKind::FriendlyName { name } => {
                 self.friendly_name.get_or_insert_with(|| name.clone());
@@ -75,43 +189,80 @@ impl AssetFacts {
     }
 }
 
+impl Said {
+    pub(super) fn in_file(fact: &FactRow) -> Said {
+        Said::InFile { source: fact.source.clone(), path: fact.path.clone(), line: fact.line }
+    }
+
+    /// How we know: the file's name, or who stated it.
+    pub(super) fn origin(&self) -> String {
+        match self {
+            Said::InFile { path, .. } => file_name(path).to_owned(),
+            Said::By(by) => by.person.clone(),
+        }
+    }
+
+    /// Who stated it, where a person did.
+    pub(super) fn by(&self) -> Option<StatedBy> {
+        match self {
+            Said::InFile { .. } => None,
+            Said::By(by) => Some(by.clone()),
+        }
+    }
+}
+
 impl View {
     /// Owners as named, each with its origin.
-    pub(super) fn named_owners(&self, facts: &[FactRow]) -> Vec<NamedOwner> {
-        let mut owners: Vec<FactRow> = facts.iter().filter(|fact| matches!(fact.what, FactKind::Owner { .. })).cloned().collect();
-        sort_owners(&mut owners);
-        owners
-            .iter()
-            .filter_map(|fact| {
-                Some(NamedOwner {
-                    name: owner_name(fact)?.to_owned(),
-                    origin: origin(fact),
-                    place: Some(self.place_of_fact(fact)),
-                })
-            })
-            .collect()
+    pub(super) fn named_owners(&self, owners: &[OwnerFact]) -> Vec<NamedOwner> {
+        let named = |owner: &OwnerFact| NamedOwner {
+            name: owner.name.clone(),
+            kind: owner.kind,
+            origin: owner.said.origin(),
+            place: self.place_said(&owner.said),
+            by: owner.said.by(),
+        };
+        owners.iter().map(named).collect()
     }
 
     /// What a deprecation says, with the asset that its replacement names.
-    pub(super) fn deprecation(&self, fact: &FactRow) -> Option<Deprecation> {
-        let FactKind::Deprecated { note, date, replacement } = &fact.what else { return None };
-        Some(Deprecation {
-            note: note.clone(),
-            date: date.clone(),
-            replacement: replacement.as_deref().map(|text| self.replacement(text)),
-            origin: origin(fact),
-            place: Some(self.place_of_fact(fact)),
-        })
+    pub(super) fn deprecation(&self, fact: &DeprecationFact) -> Deprecation {
+        Deprecation {
+            note: fact.what.note.clone(),
+            date: fact.what.date.clone(),
+            replacement: fact.what.replacement.as_deref().map(|text| self.replacement(text)),
+            columns: fact.what.columns.clone(),
+            origin: fact.said.origin(),
+            place: self.place_said(&fact.said),
+            by: fact.said.by(),
+        }
     }
 
     fn replacement(&self, text: &str) -> Replacement {
         Replacement { text: text.to_owned(), asset: self.only_asset_called(text).map(|asset| self.point_at(asset)) }
     }
 
+    /// Where something is said, where a file says it.
+    fn place_said(&self, said: &Said) -> Option<Place> {
+        match said {
+            Said::InFile { source, path, line } => Some(self.place(source, path, *line, None)),
+            Said::By(_) => None,
+        }
+    }
+
     /// Where a fact was read: at the commit that the run read.
     pub(super) fn place_of_fact(&self, fact: &FactRow) -> Place {
         self.place(&fact.source, &fact.path, fact.line, None)
     }
+}
+
+/// What people state that an asset (column "") or a column means: `Some(None)` where they state that
+/// nothing files say holds; `None` where they state nothing.
+pub(super) fn stated_meaning(stated: &StatedAsset, column: &str) -> Option<Option<Described>> {
+    let field = stated.get(column, StatedField::Description)?;
+    let StatedValue::Description(text) = &field.value else { return None };
+    let (origin, by) = (field.by.person.clone(), Some(field.by.clone()));
+    let described = Described { text: text.clone(), origin, place: None, by, inherited_from: None };
+    Some(Some(described).filter(|described| !described.text.is_empty()))
 }
 
 /// How we know: the file's name.
@@ -123,21 +274,15 @@ pub(super) fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-fn owner_name(fact: &FactRow) -> Option<&str> {
-    match &fact.what {
-        FactKind::Owner { name } => Some(name),
-        _ => None,
-    }
-}
-
 /// Files beside the SQL before CODEOWNERS; each name once.
-fn sort_owners(owners: &mut Vec<FactRow>) {
-    owners.sort_by_cached_key(|fact| {
-        (file_name(&fact.path) == "CODEOWNERS", fact.source.clone(), fact.path.clone(), fact.line, origin(fact))
+fn sort_owners(owners: &mut Vec<OwnerFact>) {
+    owners.sort_by_cached_key(|owner| match &owner.said {
+        Said::By(by) => (false, None, by.person.clone(), 0),
+        Said::InFile { source, path, line } => (file_name(path) == "CODEOWNERS", Some(source.clone()), path.to_string(), *line),
     });
     let mut seen: Vec<String> = Vec::new();
-    owners.retain(|fact| {
-        let Some(name) = owner_name(fact).map(str::to_lowercase) else { return false };
+    owners.retain(|owner| {
+        let name = owner.name.to_lowercase();
         let is_new = !seen.contains(&name);
         if is_new {
             seen.push(name);

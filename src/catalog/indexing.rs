@@ -1,19 +1,26 @@
 //! Keeps the search index at the published run: what stands in the store, put where it is found.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{
-    CatalogError, Result,
+    CatalogError, Result, Stated, StatedAsset,
     plain_text::{first_line, plain_text},
 };
 use crate::{
-    model::{AssetId, FactKind, RunNumber},
+    model::{AssetId, FactKind, RunNumber, StatedValue},
     search::{IndexWriter, SearchColumn, SearchDocument, SearchError, SearchIndex},
     store::{SearchRow, Store},
 };
 
 /// Assets that are loaded and indexed together: bounds memory, not the result.
 const ASSETS_TOGETHER: usize = 2_000;
+/// How often, and after how long, a writer that somebody holds is asked for again.
+const WRITER_ASKED: u32 = 40;
+const WRITER_AGAIN: Duration = Duration::from_millis(50);
 
 /// The folder of the index in a data folder.
 fn index_folder(data: &Path) -> PathBuf {
@@ -70,8 +77,35 @@ pub async fn rebuild_index(store: &Store, index: &SearchIndex, run: RunNumber) -
 /// # Errors
 /// When the store cannot be read, or the index is held by another process or cannot be written.
 pub async fn update_index(store: &Store, index: &SearchIndex, since: RunNumber, run: RunNumber) -> Result<()> {
-    let assets = store.changed_assets(since, run).await?;
+    let known = index.view().map_err(|cause| broken(&cause))?.statements();
+    let mut assets = store.changed_assets(since, run).await?;
+    assets.extend(store.assets_stated_after(known).await?);
+    assets.sort();
+    assets.dedup();
     write_index(store, index, run, IndexChange { assets, from_nothing: false }).await
+}
+
+/// Brings an index of `run` up to what people stated; says whether it was written. While somebody else
+/// writes it, it is left for the next time.
+pub(super) async fn index_statements_if_free(store: &Store, index: &SearchIndex, run: RunNumber) -> Result<bool> {
+    match index_statements(store, index, run).await {
+        Err(CatalogError::Broken { cause, .. }) if cause.contains("being written by another process") => {
+            tracing::info!(cause, "searching does not know the newest statements yet");
+            Ok(false)
+        }
+        other => other,
+    }
+}
+
+async fn index_statements(store: &Store, index: &SearchIndex, run: RunNumber) -> Result<bool> {
+    let view = index.view().map_err(|cause| broken(&cause))?;
+    // An index of another run is brought up by whoever publishes or takes up that run.
+    if view.run() != Some(run) || view.statements() >= store.latest_statement().await? {
+        return Ok(false);
+    }
+    let assets = store.assets_stated_after(view.statements()).await?;
+    write_index(store, index, run, IndexChange { assets, from_nothing: false }).await?;
+    Ok(true)
 }
 
 struct IndexChange {
@@ -80,35 +114,53 @@ struct IndexChange {
 }
 
 async fn write_index(store: &Store, index: &SearchIndex, run: RunNumber, change: IndexChange) -> Result<()> {
-    let mut writer = index.writer().map_err(|cause| broken(&cause))?;
+    let stated = Arc::new(Stated::load(store).await?);
+    let mut writer = wait_for_writer(index).await?;
+    writer.note_statements(stated.newest());
     if change.from_nothing {
         writer.clear().map_err(|cause| broken(&cause))?;
     }
     for together in change.assets.chunks(ASSETS_TOGETHER) {
         let rows = store.load_search_rows(run, Some(together)).await?;
-        let together = together.to_vec();
-        let written = tokio::task::spawn_blocking(move || put_rows(writer, &together, &rows));
+        let (together, stated) = (together.to_vec(), stated.clone());
+        let written = tokio::task::spawn_blocking(move || put_rows(writer, &together, &rows, &stated));
         writer = written.await.map_err(|cause| broken(&cause))?.map_err(|cause| broken(&cause))?;
     }
     let committed = tokio::task::spawn_blocking(move || writer.commit(run));
     committed.await.map_err(|cause| broken(&cause))?.map_err(|cause| broken(&cause))
 }
 
+/// The writer, as soon as whoever holds it (a statement holds it for moments) lets go of it.
+async fn wait_for_writer(index: &SearchIndex) -> Result<IndexWriter> {
+    for _ in 0..WRITER_ASKED {
+        match index.writer() {
+            Err(SearchError::Locked { .. }) => tokio::time::sleep(WRITER_AGAIN).await,
+            other => return other.map_err(|cause| broken(&cause)),
+        }
+    }
+    index.writer().map_err(|cause| broken(&cause))
+}
+
 /// Puts `rows` in and takes those of `assets` out that have no row any more.
-fn put_rows(mut writer: IndexWriter, assets: &[AssetId], rows: &[SearchRow]) -> std::result::Result<IndexWriter, SearchError> {
+fn put_rows(
+    mut writer: IndexWriter,
+    assets: &[AssetId],
+    rows: &[SearchRow],
+    stated: &Stated,
+) -> std::result::Result<IndexWriter, SearchError> {
     let mut there: Vec<AssetId> = rows.iter().map(|row| row.asset.id).collect();
     there.sort();
     for gone in assets.iter().filter(|asset| there.binary_search(asset).is_err()) {
         writer.remove(*gone)?;
     }
     for row in rows {
-        writer.put(&search_document(row))?;
+        writer.put(&search_document(row, stated.of(&row.asset.namespace, &row.asset.key)))?;
     }
     Ok(writer)
 }
 
-/// What the index holds of one asset.
-pub fn search_document(row: &SearchRow) -> SearchDocument {
+/// What the index holds of one asset, given what people stated of it.
+pub fn search_document(row: &SearchRow, stated: Option<&StatedAsset>) -> SearchDocument {
     let mut document = SearchDocument {
         asset: row.asset.id,
         namespace: row.asset.namespace.to_string(),
@@ -138,7 +190,42 @@ pub fn search_document(row: &SearchRow) -> SearchDocument {
     for fact in &row.facts {
         take_fact(&mut document, &fact.what);
     }
+    for (column, field) in stated.into_iter().flat_map(StatedAsset::fields) {
+        take_statement(&mut document, column, &field.value);
+    }
     document
+}
+
+/// A statement counts before what files say.
+fn take_statement(document: &mut SearchDocument, column: &str, value: &StatedValue) {
+    match value {
+        StatedValue::Description(text) if column.is_empty() => document.description = plain_text(text),
+        StatedValue::Description(text) => {
+            let described = document.columns.iter_mut().find(|known| known.path.eq_ignore_ascii_case(column));
+            if let Some(described) = described {
+                described.description = first_line(text);
+            }
+        }
+        StatedValue::Owners(owners) => {
+            document.owners.clear();
+            for owner in owners {
+                add_once(&mut document.owners, owner.name.clone());
+            }
+        }
+        StatedValue::Deprecation(deprecation) => {
+            document.deprecated = deprecation.is_some();
+            document.replacement = deprecation.as_ref().and_then(|value| value.replacement.clone());
+        }
+        StatedValue::Certification(certification) => document.certified = certification.is_some(),
+        StatedValue::Tags(tags) => tags.iter().for_each(|tag| add_once(&mut document.tags, tag.clone())),
+        StatedValue::Tier(tier) => {
+            document.tags.retain(|tag| !tag.starts_with("tier:"));
+            if let Some(tier) = tier {
+                document.tags.push(format!("tier:{}", tier.word()));
+            }
+        }
+        StatedValue::Wrong(_) => {}
+    }
 }
 
 fn take_fact(document: &mut SearchDocument, fact: &FactKind) {

@@ -2,15 +2,22 @@
 
 use std::{
     collections::BTreeMap,
+    ops::Deref,
     path::{Path, PathBuf},
     sync::{Arc, OnceLock, PoisonError, RwLock},
 };
 
+use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::sync::OnceCell;
 
-use super::{AssetRef, CatalogError, Home, Place, Result, facts::Facts, indexing, metrics::CalculatedName, names::NameIndex};
+use super::{
+    AssetRef, CatalogError, Home, Place, Result, Stated, StatedAsset, facts::Facts, indexing, metrics::CalculatedName,
+    names::NameIndex,
+};
 use crate::{
-    graph::{EvidenceRef, GraphInput, InputAsset, InputAssetEdge, InputColumn, InputColumnEdge, InputRowEdge, Snapshot},
+    graph::{
+        Direction, EvidenceRef, GraphInput, InputAsset, InputAssetEdge, InputColumn, InputColumnEdge, InputRowEdge, Snapshot,
+    },
     model::{AssetId, RunNumber},
     search::{SearchIndex, SearchView},
     store::{AssetRow, GraphRows, PlacementRow, RunRow, Store},
@@ -26,22 +33,31 @@ pub struct Catalog {
     refreshing: tokio::sync::Mutex<()>,
 }
 
-/// One published run: every answer of one view is of that run.
+/// One published run, and what people state by now: every answer of one view is of both.
 #[derive(Debug)]
 pub struct View {
+    run_view: Arc<RunView>,
+    pub(super) search: SearchView,
+    pub(super) facts: Facts,
+    pub(super) stated: Arc<Stated>,
+    /// What is wrong for now, by what it reaches.
+    pub(super) reached_by_wrong: FxHashMap<AssetId, Vec<AssetId>>,
+    /// The first page, once it was asked for.
+    pub(super) home: OnceCell<Home>,
+}
+
+/// The part of a view that only another run changes. A view is asked for it as if it were its own.
+#[derive(Debug)]
+pub struct RunView {
     pub(super) run: RunNumber,
     pub(super) store: Store,
-    pub(super) search: SearchView,
     pub(super) graph: Arc<Snapshot>,
     /// Sorted by number.
     pub(super) assets: Vec<AssetRow>,
     pub(super) names: NameIndex,
-    pub(super) facts: Facts,
     pub(super) placements: Vec<PlacementRow>,
     /// The run itself; `None` before the first.
     pub(super) row: Option<RunRow>,
-    /// The first page, once it was asked for.
-    pub(super) home: OnceCell<Home>,
     /// Columns that may be metrics, once they were asked for.
     pub(super) calculated: OnceLock<Vec<CalculatedName>>,
 }
@@ -65,6 +81,7 @@ impl Catalog {
         let index = indexing::open_index(data).await?;
         if let Some(run) = store.latest_run().await? {
             indexing::repair_index(&store, &index, run).await?;
+            indexing::index_statements_if_free(&store, &index, run).await?;
         }
         let view = View::load(&store, &index).await?;
         Ok(Catalog {
@@ -91,7 +108,8 @@ impl Catalog {
         self.view.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes up a newly published run, if there is one; says whether there was.
+    /// Takes up a newly published run and what people stated since, if there is any; says whether there
+    /// was.
     ///
     /// # Errors
     /// When the store cannot be read; the old view stays.
@@ -99,12 +117,46 @@ impl Catalog {
         let _alone = self.refreshing.lock().await;
         let latest = self.store.latest_run().await?.unwrap_or_default();
         if latest == self.view().run {
-            return Ok(false);
+            return self.take_up_statements().await;
         }
         indexing::repair_index(&self.store, &self.index, latest).await?;
         let view = View::load(&self.store, &self.index).await?;
-        *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
+        self.put(view);
         Ok(true)
+    }
+
+    /// Takes up what people stated, as [`Catalog::refresh`] does; the caller holds `refreshing`. An index
+    /// that is being written by somebody else is brought up at the next call.
+    async fn take_up_statements(&self) -> Result<bool> {
+        let view = self.view();
+        let newest = self.store.latest_statement().await?;
+        let stated = if newest == view.stated.newest() {
+            view.stated.clone()
+        } else {
+            let mut stated = Stated::clone(&view.stated);
+            stated.take(self.store.statements_after(view.stated.newest(), u32::MAX).await?);
+            Arc::new(stated)
+        };
+        let indexed = indexing::index_statements_if_free(&self.store, &self.index, view.run).await?;
+        let search = self.index.view().map_err(|cause| CatalogError::broken("the search index", cause))?;
+        // An index of a newer run belongs to the view of that run.
+        let is_same_run = search.run() == view.search.run();
+        if newest == view.stated.newest() && !indexed && (!is_same_run || search.statements() == view.search.statements()) {
+            return Ok(false);
+        }
+        let search = if is_same_run { search } else { view.search.clone() };
+        self.put(view.restate(search, stated));
+        Ok(true)
+    }
+
+    /// Takes up what people stated.
+    pub(super) async fn refresh_statements(&self) -> Result<()> {
+        let _alone = self.refreshing.lock().await;
+        self.take_up_statements().await.map(|_| ())
+    }
+
+    fn put(&self, view: View) {
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
     }
 
     /// Rebuilds the search index and the graph from the store.
@@ -117,7 +169,7 @@ impl Catalog {
             indexing::rebuild_index(&self.store, &self.index, run).await?;
         }
         let view = View::load(&self.store, &self.index).await?;
-        *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
+        self.put(view);
         Ok(())
     }
 
@@ -155,10 +207,19 @@ impl Catalog {
     }
 }
 
+impl Deref for View {
+    type Target = RunView;
+
+    fn deref(&self) -> &RunView {
+        &self.run_view
+    }
+}
+
 impl View {
     async fn load(store: &Store, index: &SearchIndex) -> Result<View> {
         let run = store.latest_run().await?.unwrap_or_default();
         let search = index.view().map_err(|cause| CatalogError::broken("the search index", cause))?;
+        let stated = Arc::new(Stated::load(store).await?);
         let (assets, facts, rows) = if run == RunNumber::default() {
             (Vec::new(), Facts::default(), GraphRows::default())
         } else {
@@ -173,24 +234,39 @@ impl View {
         });
         let (graph, names, assets, placements) =
             built.await.map_err(|cause| CatalogError::broken("building the graph", cause))?;
-        Ok(View {
+        let run_view = RunView {
             run,
             store: store.clone(),
-            search,
             graph: Arc::new(graph),
             assets,
             names,
-            facts,
             placements,
             row,
-            home: OnceCell::new(),
             calculated: OnceLock::new(),
-        })
+        };
+        Ok(View::state(Arc::new(run_view), search, facts, stated))
+    }
+
+    /// The view of a run under what people state.
+    fn state(run_view: Arc<RunView>, search: SearchView, facts: Facts, stated: Arc<Stated>) -> View {
+        let facts = facts.with_statements(run_view.stated_assets(&stated));
+        let reached_by_wrong = reach_downstream(&run_view.graph, &facts.wrong());
+        View { run_view, search, facts, stated, reached_by_wrong, home: OnceCell::new() }
+    }
+
+    /// The same run under newer statements and a newer index of it.
+    pub(super) fn restate(&self, search: SearchView, stated: Arc<Stated>) -> View {
+        View::state(self.run_view.clone(), search, self.facts.clone(), stated)
     }
 
     /// The run that the view is of; 0 before the first was published.
     pub fn run(&self) -> u32 {
         self.run.0
+    }
+
+    /// The number of the newest statement that the view knows; 0 before the first.
+    pub fn newest_statement(&self) -> i64 {
+        self.stated.newest()
     }
 
     /// The row of an asset of this run.
@@ -244,6 +320,35 @@ impl View {
             }),
         }
     }
+}
+
+impl RunView {
+    /// The assets of the run that something is stated of.
+    fn stated_assets<'a>(&self, stated: &'a Stated) -> Vec<(AssetId, &'a StatedAsset)> {
+        if stated.is_empty() {
+            return Vec::new();
+        }
+        let found = |asset: &AssetRow| Some((asset.id, stated.of(&asset.namespace, &asset.key)?));
+        self.assets.iter().filter_map(found).collect()
+    }
+}
+
+/// Everything downstream of some assets, each with those among them that reach it.
+fn reach_downstream(graph: &Snapshot, from: &[AssetId]) -> FxHashMap<AssetId, Vec<AssetId>> {
+    let mut reached: FxHashMap<AssetId, Vec<AssetId>> = FxHashMap::default();
+    for start in from {
+        let mut seen: FxHashSet<AssetId> = FxHashSet::from_iter([*start]);
+        let mut waiting = vec![*start];
+        while let Some(asset) = waiting.pop() {
+            for reader in graph.neighbours(asset, Direction::Downstream) {
+                if seen.insert(reader) {
+                    reached.entry(reader).or_default().push(*start);
+                    waiting.push(reader);
+                }
+            }
+        }
+    }
+    reached
 }
 
 /// A path in an address: what has a meaning there is escaped (RFC 3986, section 2).

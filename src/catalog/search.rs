@@ -143,7 +143,7 @@ impl View {
     fn hit(&self, hit: SearchHit) -> Option<Hit> {
         let asset = self.point(hit.found.asset)?;
         let facts = self.facts.of(hit.found.asset);
-        let deprecation = facts.deprecated.as_ref().and_then(|fact| self.deprecation(fact));
+        let deprecation = facts.deprecated.as_ref().map(|fact| self.deprecation(fact));
         Some(Hit {
             asset,
             why: hit.why.iter().map(say_why).collect::<Vec<_>>().join(" · "),

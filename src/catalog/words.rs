@@ -1,8 +1,11 @@
 //! What several answers share: pointers at assets and columns, places in files, changes.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
-use crate::model::{AssetKind, AssetRole, LineIndex, Severity, Span};
+use super::StatedBy;
+use crate::model::{AssetKind, AssetRole, LineIndex, OwnerKind, Severity, Span};
 
 pub use crate::graph::Direction;
 
@@ -83,10 +86,14 @@ pub struct LastChange {
 pub struct NamedOwner {
     /// A person's address or a team's name, as written.
     pub name: String,
-    /// How we know, in a word or two: `metadata.yaml`, `CODEOWNERS`, `stated`.
+    /// What it answers for, where that is said.
+    pub kind: Option<OwnerKind>,
+    /// How we know, in a word or two: `metadata.yaml`, `CODEOWNERS`, or who stated it.
     pub origin: String,
     /// Where it was read.
     pub place: Option<Place>,
+    /// Who stated it, where a person did.
+    pub by: Option<StatedBy>,
 }
 
 /// Somebody who changed the files behind an asset: who to ask, never an owner.
@@ -109,12 +116,16 @@ pub struct Deprecation {
     pub note: String,
     /// When it goes away (ISO date), if anybody said.
     pub date: Option<String>,
-    /// What to use instead: a proposal harvested from the note.
+    /// What to use instead: where a file says so, a proposal harvested from the note.
     pub replacement: Option<Replacement>,
-    /// How we know: `metadata.yaml`, `stated`.
+    /// Columns that are called otherwise in the replacement: old → new.
+    pub columns: BTreeMap<String, String>,
+    /// How we know: `metadata.yaml`, or who stated it.
     pub origin: String,
     /// Where it was read.
     pub place: Option<Place>,
+    /// Who stated it, where a person did.
+    pub by: Option<StatedBy>,
 }
 
 /// What to use instead of something deprecated.
@@ -131,10 +142,12 @@ pub struct Replacement {
 pub struct Described {
     /// Markdown.
     pub text: String,
-    /// How we know: `metadata.yaml`, `schema.yaml`, `stated`.
+    /// How we know: `metadata.yaml`, `schema.yaml`, or who stated it.
     pub origin: String,
     /// Where it was read.
     pub place: Option<Place>,
+    /// Who stated it, where a person did.
+    pub by: Option<StatedBy>,
     /// The column it is inherited from along copying edges; `None` where it is the thing's own.
     pub inherited_from: Option<ColumnRef>,
 }

@@ -13,7 +13,9 @@ mod document;
 mod edge;
 mod id;
 mod name;
+mod person;
 mod span;
+mod stated;
 
 pub use analysis::*;
 pub use asset::*;
@@ -25,4 +27,6 @@ pub use document::*;
 pub use edge::*;
 pub use id::*;
 pub use name::*;
+pub use person::*;
 pub use span::*;
+pub use stated::*;

@@ -47,6 +47,7 @@ pub struct SearchView {
     pub(super) searcher: Searcher,
     pub(super) fields: Fields,
     run: Option<RunNumber>,
+    statements: i64,
 }
 
 /// The one writer of an index. Nothing is visible before [`IndexWriter::commit`].
@@ -54,6 +55,7 @@ pub struct IndexWriter {
     writer: tantivy::IndexWriter,
     fields: Fields,
     stemmer: WordStemmer,
+    statements: i64,
 }
 
 impl SearchIndex {
@@ -110,20 +112,22 @@ impl SearchIndex {
     pub fn view(&self) -> Result<SearchView, SearchError> {
         // Another process may commit between the two reads: the run must be that of the files.
         for _ in 0..5 {
-            let before = self.committed_run()?;
+            let before = self.committed_state()?;
             self.reader.reload().map_err(damaged)?;
             let searcher = self.reader.searcher();
-            let run = self.committed_run()?;
-            if before == run {
-                return Ok(SearchView { searcher, fields: self.fields, run });
+            let state = self.committed_state()?;
+            if before == state {
+                return Ok(SearchView { searcher, fields: self.fields, run: state.0, statements: state.1 });
             }
         }
         Err(SearchError::Damaged("it keeps changing while it is opened".to_owned()))
     }
 
-    fn committed_run(&self) -> Result<Option<RunNumber>, SearchError> {
-        let payload = self.index.load_metas().map_err(damaged)?.payload;
-        Ok(payload.and_then(|run| run.parse().ok()).map(RunNumber))
+    /// The run and the newest statement that the last commit holds: `run`, or `run:statement`.
+    fn committed_state(&self) -> Result<(Option<RunNumber>, i64), SearchError> {
+        let payload = self.index.load_metas().map_err(damaged)?.payload.unwrap_or_default();
+        let (run, statements) = payload.split_once(':').unwrap_or((&payload, ""));
+        Ok((run.parse().ok().map(RunNumber), statements.parse().unwrap_or(0)))
     }
 
     /// The writer; one at a time among all processes.
@@ -139,7 +143,7 @@ impl SearchIndex {
         // Merging is done by the commit that calls for it: a background merge would be lost with the
         // writer, which lives for one commit.
         writer.set_merge_policy(Box::new(NoMergePolicy));
-        Ok(IndexWriter { writer, fields: self.fields, stemmer: WordStemmer::new() })
+        Ok(IndexWriter { writer, fields: self.fields, stemmer: WordStemmer::new(), statements: 0 })
     }
 }
 
@@ -182,6 +186,11 @@ impl IndexWriter {
         self.writer.delete_all_documents().map(|_| ()).map_err(cannot_write)
     }
 
+    /// Notes the number of the newest statement of people that the documents hold.
+    pub fn note_statements(&mut self, newest: i64) {
+        self.statements = newest;
+    }
+
     /// Makes everything visible as the state of `run`, and merges small files of the index when there
     /// are many, so that searching stays fast.
     ///
@@ -189,7 +198,7 @@ impl IndexWriter {
     /// When the index cannot be written; then the last commit still stands.
     pub fn commit(&mut self, run: RunNumber) -> Result<(), SearchError> {
         let mut commit = self.writer.prepare_commit().map_err(cannot_write)?;
-        commit.set_payload(&run.0.to_string());
+        commit.set_payload(&format!("{}:{}", run.0, self.statements));
         commit.commit().map_err(cannot_write)?;
         self.merge_segments()
     }
@@ -217,6 +226,11 @@ impl SearchView {
     /// The run it is of; `None` for an empty index.
     pub fn run(&self) -> Option<RunNumber> {
         self.run
+    }
+
+    /// The number of the newest statement of people that it holds; 0 for none.
+    pub fn statements(&self) -> i64 {
+        self.statements
     }
 
     /// How many assets and columns it holds.

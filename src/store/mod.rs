@@ -26,6 +26,7 @@ mod write_state;
 use std::{path::Path, sync::Arc};
 
 pub use error::StoreError;
+pub use people::{Appended, NewStatement};
 pub use rows::*;
 pub use runs::CrawlLock;
 pub use state::*;

@@ -381,16 +381,20 @@ pub struct PersonStatement {
     pub key: String,
     /// The column path; "" for the asset itself.
     pub column: String,
-    /// `owner`, `deprecation`, `description`, `certification`, …
+    /// The word of a [`crate::model::StatedField`].
     pub field: String,
     /// What is stated, as the field's own JSON; `None` to state that there is none.
     pub value: Option<serde_json::Value>,
+    /// Whether nothing is stated of the field any more, so that what files say holds again.
+    pub withdraws: bool,
     /// Who said so.
     pub person: String,
     /// When, seconds since 1970 UTC.
     pub at: i64,
     /// The statement that this one takes back.
     pub undoes: Option<i64>,
+    /// The first of the statements that were made together with it; `None` for one made alone.
+    pub batch: Option<i64>,
 }
 
 /// A search that somebody made.

@@ -26,9 +26,12 @@ pub(super) enum PageError {
     /// The request makes no sense.
     #[error("{0}")]
     BadRequest(String),
-    /// A form was sent from another site.
-    #[error("This form was sent from another site.")]
-    Forbidden,
+    /// Whoever asks may not.
+    #[error("{0}")]
+    Forbidden(String),
+    /// Somebody else was faster.
+    #[error("{0}")]
+    Conflict(String),
     /// Something broke; the reason is in the log alone.
     #[error("Something broke while this page was made. The server's log says what.")]
     Broken,
@@ -45,7 +48,8 @@ impl PageError {
         match self {
             PageError::NotFound(_) => StatusCode::NOT_FOUND,
             PageError::BadRequest(_) => StatusCode::BAD_REQUEST,
-            PageError::Forbidden => StatusCode::FORBIDDEN,
+            PageError::Forbidden(_) => StatusCode::FORBIDDEN,
+            PageError::Conflict(_) => StatusCode::CONFLICT,
             PageError::Broken => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -56,6 +60,8 @@ impl From<CatalogError> for PageError {
         match error {
             CatalogError::NotFound { name, .. } => PageError::NotFound(name),
             CatalogError::BadQuestion(what) => PageError::BadRequest(what),
+            CatalogError::Forbidden(why) => PageError::Forbidden(why),
+            overtaken @ CatalogError::Overtaken(_) => PageError::Conflict(overtaken.to_string()),
             other => PageError::broken("answering a page", &other),
         }
     }
@@ -130,6 +136,7 @@ impl ErrorPage {
             StatusCode::NOT_FOUND => "Nothing of that name",
             StatusCode::BAD_REQUEST => "That question makes no sense here",
             StatusCode::FORBIDDEN => "Not allowed",
+            StatusCode::CONFLICT => "Somebody was faster",
             _ => "Something broke",
         }
     }

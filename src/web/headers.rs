@@ -96,5 +96,5 @@ pub(super) fn check_same_origin(headers: &HeaderMap) -> Result<(), PageError> {
         (None, Some(_), None) => false,
         (None, None, _) => true,
     };
-    if same { Ok(()) } else { Err(PageError::Forbidden) }
+    if same { Ok(()) } else { Err(PageError::Forbidden("This form was sent from another site.".to_owned())) }
 }

@@ -50,19 +50,19 @@ const FILES: &[(&str, &str)] = &[
     ("sql/shop/reporting/broken/metadata.yaml", "friendly_name: Broken\nowners:\n- growth@shop.example\n"),
 ];
 
-struct Shop {
+pub(crate) struct Shop {
     _folder: TempDir,
-    catalog: Catalog,
-    config: Config,
+    pub(crate) catalog: Catalog,
+    pub(crate) config: Config,
 }
 
 impl Shop {
-    fn sources(&self) -> &Path {
+    pub(crate) fn sources(&self) -> &Path {
         self.config.sources[0].path.as_deref().unwrap()
     }
 }
 
-async fn open_shop() -> Shop {
+pub(crate) async fn open_shop() -> Shop {
     let folder = TempDir::new().unwrap();
     let repository = folder.path().join("shop");
     for (path, text) in FILES {

@@ -23,6 +23,8 @@ mod descriptions;
 #[cfg(test)]
 mod fingerprint;
 #[cfg(test)]
+mod governance;
+#[cfg(test)]
 mod graph;
 #[cfg(test)]
 mod licences;

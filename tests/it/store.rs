@@ -8,8 +8,8 @@ use wellspring::{
         TargetLineage,
     },
     store::{
-        AnalysisId, AssetState, CatalogState, DocumentState, DocumentText, InferredColumns, NewAnalysis, NewColumnEdge,
-        NewRowEdge, PersonStatement, RunCounts, RunSource, RunState, SearchEvent, Store, StoreError,
+        AnalysisId, Appended, AssetState, CatalogState, DocumentState, DocumentText, InferredColumns, NewAnalysis, NewColumnEdge,
+        NewRowEdge, NewStatement, PersonStatement, RunCounts, RunSource, RunState, SearchEvent, Store, StoreError,
     },
 };
 
@@ -212,16 +212,26 @@ async fn what_people_state_is_kept_and_can_be_taken_back_only_by_another_stateme
         namespace: "duckdb".into(),
         key: "b".into(),
         column: String::new(),
-        field: "owner".into(),
-        value: Some("ana".into()),
+        field: "description".into(),
+        value: Some("all of them".into()),
+        withdraws: false,
         person: "bo".into(),
         at: 5,
         undoes: None,
+        batch: None,
     };
-    statement.id = store.state_of_person(&statement).await.unwrap();
+    let new = |statement: &PersonStatement, seen| NewStatement { statement: statement.clone(), seen };
+    assert_eq!(store.append_statements(&[new(&statement, Some(0))]).await.unwrap(), Appended::All(vec![1]));
+    assert_eq!(store.append_statements(&[new(&statement, Some(0))]).await.unwrap(), Appended::Overtaken(vec![0]));
+    statement.id = 1;
     let id = store.find_asset(run, "duckdb", "b").await.unwrap().unwrap();
     assert_eq!(store.show_asset(run, id).await.unwrap().unwrap().stated, [statement.clone()]);
-    assert_eq!(store.person_statements(None).await.unwrap(), [statement]);
+    assert_eq!(store.person_statements(None).await.unwrap(), [statement.clone()]);
+    assert_eq!((store.latest_statement().await.unwrap(), store.assets_stated_after(0).await.unwrap()), (1, vec![id]));
+    let two = [new(&statement, None), new(&statement, Some(1))];
+    assert_eq!(store.append_statements(&two).await.unwrap(), Appended::All(vec![2, 3]));
+    let batches: Vec<_> = store.statements_after(1, 9).await.unwrap().iter().map(|one| one.batch).collect();
+    assert_eq!(batches, [Some(2), Some(2)]);
     let event = SearchEvent { at: 9, query: "churn".into(), hits: 3, opened: Some(("duckdb".into(), "b".into())) };
     store.record_searches(std::slice::from_ref(&event)).await.unwrap();
     assert_eq!(store.searches(5).await.unwrap(), [event]);
@@ -239,7 +249,7 @@ async fn a_backup_restores_to_the_same_export() {
     Store::restore(&folder.path().join("data"), &backup).await.unwrap();
     let store = Store::open(&folder.path().join("data")).await.unwrap();
     assert_eq!((store.latest_run().await.unwrap(), export(&store, run).await), (Some(run), before));
-    assert_eq!(store.schema_version().await.unwrap(), 2);
+    assert_eq!(store.schema_version().await.unwrap(), 4);
 }
 
 #[tokio::test]
