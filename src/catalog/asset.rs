@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     graph::Direction,
-    model::{AssetId, AssetRole, Change, ColumnEdgeKind, EdgeState, FactKind, LineIndex, RowEdgeKind, Severity},
+    model::{AssetId, AssetRole, Change, ColumnEdgeKind, EdgeState, FactKind, RowEdgeKind, Severity},
     store::{AssetDetail, Definition, DiagnosticRow},
 };
 
@@ -380,7 +380,7 @@ impl View {
     }
 
     fn document(&self, definition: &Definition) -> AssetDocument {
-        let lines = LineIndex::new(&definition.text);
+        let lines = definition.analysis.line_index(&definition.text);
         let statements: Vec<_> = definition
             .targets
             .iter()
@@ -473,7 +473,7 @@ fn clause_at(detail: &AssetDetail, place: &Place, kind: RowEdgeKind) -> String {
     let Some(definition) = detail.definitions.iter().find(|definition| *definition.placement.path == *place.path) else {
         return String::new();
     };
-    let lines = LineIndex::new(&definition.text);
+    let lines = definition.analysis.line_index(&definition.text);
     let rows = definition.analysis.targets.iter().flat_map(|target| &target.rows);
     let clause = rows.into_iter().find(|row| row.kind == kind && lines.line(row.span.start) == place.line);
     clause.map(|row| row.span.of(&definition.text).split_whitespace().collect::<Vec<_>>().join(" ")).unwrap_or_default()

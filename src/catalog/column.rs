@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     insight::explain::{Making, make_column},
-    model::{AssetId, LineIndex, RowEdgeKind, Span},
+    model::{AssetId, RowEdgeKind, Span},
     store::{AssetDetail, Definition},
 };
 
@@ -112,12 +112,12 @@ impl View {
 
     fn expression(&self, definition: &Definition, making: &Making) -> ColumnExpression {
         let span = making.links.first().map_or(Span::default(), |link| link.span);
-        let line = LineIndex::new(&definition.text).line(span.start);
+        let lines = definition.analysis.line_index(&definition.text);
         ColumnExpression {
             sentence: making.sentence(&definition.text, &definition.analysis),
             expression: span.of(&definition.text).to_owned(),
-            excerpt: Excerpt::around(&definition.text, span),
-            place: self.place_in(&definition.placement, line),
+            excerpt: Excerpt::around(&definition.text, &lines, span),
+            place: self.place_in(&definition.placement, lines.line(span.start)),
             last_change: definition.last_change.as_ref().map(last_change),
         }
     }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::{AssetRef, ColumnRef, Described, Excerpt, LastChange, NamedOwner, Place, Result, View, asset::last_change};
 use crate::{
     insight::explain::{Making, make_column},
-    model::{AssetId, LineIndex, RowEdgeKind, Span},
+    model::{AssetId, RowEdgeKind, Span},
     store::{AssetDetail, AssetRow, Definition},
 };
 
@@ -270,7 +270,7 @@ fn sources_of(definition: &Definition, making: &Making) -> Vec<(AssetId, String)
 }
 
 fn made_step(view: &View, definition: &Definition, making: &Making, column: ColumnRef) -> ExplainStep {
-    let lines = LineIndex::new(&definition.text);
+    let lines = definition.analysis.line_index(&definition.text);
     let place = |span: Span| Some(view.place_in(&definition.placement, lines.line(span.start)));
     let span = making.links.first().map_or(Span::default(), |link| link.span);
     let one_line = |span: Span| span.of(&definition.text).split_whitespace().collect::<Vec<_>>().join(" ");
@@ -280,7 +280,7 @@ fn made_step(view: &View, definition: &Definition, making: &Making, column: Colu
         used_by: Vec::new(),
         sentence: making.sentence(&definition.text, &definition.analysis),
         expression: span.of(&definition.text).to_owned(),
-        excerpt: Some(Excerpt::around(&definition.text, span)),
+        excerpt: Some(Excerpt::around(&definition.text, &lines, span)),
         rules: making
             .rules
             .iter()

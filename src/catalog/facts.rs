@@ -184,7 +184,12 @@ impl AssetFacts {
             | FactKind::Schedule { .. }
             | FactKind::Columns { .. }
             | FactKind::ColumnDescription { .. }
-            | FactKind::Generated { .. } => {}
+            | FactKind::Generated { .. }
+            | FactKind::Link { .. }
+            | FactKind::Folder { .. }
+            | FactKind::Archived
+            | FactKind::LastViewed { .. }
+            | FactKind::Metric { .. } => {}
         }
     }
 }

@@ -241,6 +241,7 @@ fn take_fact(document: &mut SearchDocument, fact: &FactKind) {
         }
         FactKind::Owner { name } => add_once(&mut document.owners, name.clone()),
         FactKind::Tag { name } => add_once(&mut document.tags, name.clone()),
+        FactKind::Folder { path } => add_once(&mut document.tags, path.clone()),
         FactKind::Label { key, value } if value.is_empty() => add_once(&mut document.tags, key.clone()),
         FactKind::Label { key, value } => add_once(&mut document.tags, format!("{key}:{value}")),
         FactKind::Deprecated { replacement, .. } => {
@@ -253,7 +254,11 @@ fn take_fact(document: &mut SearchDocument, fact: &FactKind) {
         | FactKind::Schedule { .. }
         | FactKind::Columns { .. }
         | FactKind::ColumnDescription { .. }
-        | FactKind::Generated { .. } => {}
+        | FactKind::Generated { .. }
+        | FactKind::Link { .. }
+        | FactKind::Archived
+        | FactKind::LastViewed { .. }
+        | FactKind::Metric { .. } => {}
     }
 }
 

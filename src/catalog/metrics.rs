@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{AssetRef, Direction, Place, Result, View, names::last_part, plain_text::first_line};
 use crate::{
     insight::explain::{Making, MakingInput, divides, make_column},
-    model::{AssetId, ColumnEdgeKind, ColumnId, LineIndex, Span, Step},
+    model::{AssetId, ColumnEdgeKind, ColumnId, Span, Step},
     store::{AssetDetail, Definition},
 };
 
@@ -183,7 +183,7 @@ impl View {
             let making = makings.into_iter().find(|making| making.aggregates() || self.divides_calculated(definition, making))?;
             let link = telling_link(&making)?;
             let text = link.of(&definition.text).split_whitespace().collect::<Vec<_>>().join(" ");
-            let place = self.place_in(&definition.placement, LineIndex::new(&definition.text).line(link.start));
+            let place = self.place_in(&definition.placement, definition.analysis.line_index(&definition.text).line(link.start));
             Some((text.chars().take(LONGEST_EXPRESSION).collect(), place))
         })
     }

@@ -18,7 +18,7 @@ use crate::{
     graph::{
         Direction, EvidenceRef, GraphInput, InputAsset, InputAssetEdge, InputColumn, InputColumnEdge, InputRowEdge, Snapshot,
     },
-    model::{AssetId, RunNumber},
+    model::{AssetId, RunNumber, file_of},
     search::{SearchIndex, SearchView},
     store::{AssetRow, GraphRows, PlacementRow, RunRow, Store},
 };
@@ -315,7 +315,7 @@ impl View {
             permalink: template.zip(commit).map(|(template, commit)| {
                 template
                     .replace("{commit}", commit)
-                    .replace("{path}", &path_in_url(path))
+                    .replace("{path}", &path_in_url(file_of(path)))
                     .replace("{line}", &line.max(1).to_string())
             }),
         }

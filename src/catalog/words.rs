@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::StatedBy;
-use crate::model::{AssetKind, AssetRole, LineIndex, OwnerKind, Severity, Span};
+use crate::model::{AssetKind, AssetRole, LineIndex, OwnerKind, Severity, Span, file_of};
 
 pub use crate::graph::Direction;
 
@@ -61,9 +61,10 @@ pub struct Place {
 impl Place {
     /// `path:line`, or the path alone where no line is known.
     pub fn label(&self) -> String {
+        let path = file_of(&self.path);
         match self.line {
-            0 => self.path.clone(),
-            line => format!("{}:{line}", self.path),
+            0 => path.to_owned(),
+            line => format!("{path}:{line}"),
         }
     }
 }
@@ -190,8 +191,8 @@ impl Excerpt {
         )
     }
 
-    /// The whole lines around `span` of `text`, at most [`Excerpt::MOST_LINES`] of them.
-    pub(super) fn around(text: &str, span: Span) -> Excerpt {
+    /// The whole lines around `span` of `text`, whose `index` is known, at most [`Excerpt::MOST_LINES`] of them.
+    pub(super) fn around(text: &str, index: &LineIndex, span: Span) -> Excerpt {
         let bound = |at: u32| (0..=(at as usize).min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
         let (start, end) = (bound(span.start), bound(span.end.max(span.start)));
         let from = text.get(..start).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
@@ -202,7 +203,7 @@ impl Excerpt {
         }
         Excerpt {
             text: text.get(from..to).unwrap_or("").to_owned(),
-            first_line: LineIndex::new(text).line(span.start),
+            first_line: index.line(u32::try_from(from).unwrap_or(u32::MAX)),
             marked: (start - from, end.min(to) - from),
         }
     }

@@ -44,7 +44,8 @@ impl<'a> Placed<'a> {
     fn setting(&self, bare_select: bool) -> u64 {
         let document = self.document;
         let path = bare_select.then_some((&document.path, &self.source.config.name));
-        let what = (self.place().settings(), document.role, &document.target, path);
+        let name = document.composed.as_ref().and_then(|composed| composed.name.as_deref());
+        let what = (self.place().settings(), document.role, &document.target, name, path);
         // A value that cannot be written equals no other: the document is analysed anew.
         hash_of(&serde_json::to_string(&what).unwrap_or_else(|error| error.to_string()))
     }
@@ -256,6 +257,7 @@ impl Analyzer<'_> {
         let mut detail =
             variants::merge(variants.map(|(script, offsets)| (script.analyze(&recorder), offsets.as_ref())).collect());
         detail.diagnostics.extend(parsed.diagnostics.iter().cloned());
+        detail.lines = placed.document.composed.as_ref().map(|composed| composed.lines.clone()).unwrap_or_default();
         let (mut new, results) = Lowering::new(placed.source, placed.document, &recorder, &text).lower(detail);
         let answers = Answers { setting, asked: recorder.into_answers() };
         new.script = placed.key.to_owned();

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     model::{
         AssetKey, AssetKind, AssetRole, DEFINED_TWICE, DEPENDENCY_CYCLE, DeclaredColumn, Diagnostic, DocumentRole, FactKind,
-        Span, Subject,
+        Span, Subject, file_of,
     },
     store::{AnalysisId, AssetState, CatalogState, DocumentState, DocumentText, PlacedDiagnostic, RunCounts},
 };
@@ -133,7 +133,7 @@ impl<'a> Assembly<'a> {
                     blob: String::new(),
                     text: None,
                     role: "metadata",
-                    history: source.histories.get(path).cloned(),
+                    history: source.histories.get(file_of(path)).cloned(),
                     analysis: None,
                     stale: None,
                     diagnostics: diagnostics.remove(path).unwrap_or_default(),
@@ -230,18 +230,17 @@ impl<'a> Assembly<'a> {
         }
     }
 
-    /// The assets that each document defines.
+    /// The assets that each file defines.
     fn defined_by_path(&self) -> HashMap<(u32, &'a str), Vec<AssetKey>> {
         let parts = self.parts;
         let sources = (0u32..).zip(parts.sources);
         let documents = sources.flat_map(|(number, source)| source.documents.iter().map(move |it| (number, it)));
-        documents
-            .zip(&parts.analysed.outcomes)
-            .map(|((number, document), outcome)| {
-                let keys = outcome.results.targets.iter().map(|target| target.asset.clone()).collect();
-                ((number, &*document.path), keys)
-            })
-            .collect()
+        let mut defined: HashMap<(u32, &str), Vec<AssetKey>> = HashMap::new();
+        for ((number, document), outcome) in documents.zip(&parts.analysed.outcomes) {
+            let keys = outcome.results.targets.iter().map(|target| target.asset.clone());
+            defined.entry((number, file_of(&document.path))).or_default().extend(keys);
+        }
+        defined
     }
 
     /// Assets that nothing but the last good lineage of a broken file speaks of.

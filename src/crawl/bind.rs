@@ -29,6 +29,8 @@ pub(super) struct Place<'a> {
     pub(super) dialect: Dialect,
     database: Option<&'a str>,
     schema: Option<&'a str>,
+    /// Names that stand for assets outside of any warehouse.
+    stand_ins: &'a [(String, RelationName)],
 }
 
 impl<'a> Place<'a> {
@@ -40,22 +42,26 @@ impl<'a> Place<'a> {
             dialect: warehouse.dialect,
             database: warehouse.database.as_deref(),
             schema: warehouse.schema.as_deref(),
+            stand_ins: &[],
         }
     }
 
     /// Names in a document.
     pub(super) fn of_document(source: &'a SourceInput, document: &'a DocumentInput) -> Place<'a> {
         let outer = Place::of_source(source);
+        let composed = document.composed.as_deref();
         Place {
+            namespace: composed.and_then(|composed| composed.warehouse.as_deref()).unwrap_or(outer.namespace),
+            dialect: document.dialect,
             database: document.defaults.0.as_deref().or(outer.database),
             schema: document.defaults.1.as_deref().or(outer.schema),
-            ..outer
+            stand_ins: composed.map_or(&[], |composed| &composed.stand_ins),
         }
     }
 
     /// What a change of would bind names elsewhere.
     pub(super) fn settings(&self) -> impl serde::Serialize + use<'a> {
-        (self.namespace, self.dialect.name(), self.database, self.schema)
+        (self.namespace, self.dialect.name(), self.database, self.schema, self.stand_ins)
     }
 }
 
@@ -89,6 +95,9 @@ impl Universe {
         let full = self.complete(place, name)?;
         if self.holds(&full.key) {
             return Some(Bound { known: true, ..full });
+        }
+        if outside(place, name).is_some() {
+            return Some(full);
         }
         let (written, _) = self.judge(place, name.clone())?;
         let key = written.key(place.dialect);
@@ -128,6 +137,10 @@ impl Universe {
     }
 
     fn complete(&self, place: Place<'_>, name: &RelationName) -> Option<Bound> {
+        if let Some((namespace, key)) = outside(place, name) {
+            let key = AssetKey { namespace: namespace.to_owned(), key: key.to_owned() };
+            return Some(Bound { name: key.key.clone(), key, guessed: false, known: false, copy: false });
+        }
         let (full, copy) = self.judge(place, name.completed(place.database, place.schema))?;
         let key = AssetKey { namespace: place.namespace.to_owned(), key: full.key(place.dialect) };
         Some(Bound { key, name: full.to_string(), guessed: false, known: false, copy })
@@ -145,6 +158,16 @@ impl Universe {
             None => Some((name, false)),
         }
     }
+}
+
+/// Namespace and key, where a name means something outside of any warehouse.
+fn outside<'n>(place: Place<'n>, name: &'n RelationName) -> Option<(&'n str, &'n str)> {
+    if let [only] = name.parts.as_slice()
+        && let Some((_, meant)) = place.stand_ins.iter().find(|(stand_in, _)| stand_in.eq_ignore_ascii_case(&only.text))
+    {
+        return meant.as_outside();
+    }
+    name.as_outside()
 }
 
 fn last_part(key: &str) -> &str {

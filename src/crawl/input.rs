@@ -12,13 +12,14 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 use crate::{
     config::{SourceConfig, WarehouseConfig},
     model::{
-        Contributor, DeclaredColumn, Diagnostic, Dialect, Document, DocumentRole, Fact, FactKind, Reading, RelationName, Subject,
+        Composed, Contributor, DeclaredColumn, Diagnostic, Dialect, Document, DocumentRole, Fact, FactKind, Reading,
+        RelationName, Subject, file_of,
     },
     store::{FileHistory, RememberedFile, RunSource, StoreError},
 };
 
 /// Changes whenever the engine, templates or this room would make something else of the same text.
-pub(super) const ENGINE: &str = concat!(env!("CARGO_PKG_VERSION"), "/6");
+pub(super) const ENGINE: &str = concat!(env!("CARGO_PKG_VERSION"), "/7");
 
 /// One source, complete.
 #[derive(Clone, Debug)]
@@ -78,6 +79,8 @@ pub(super) struct DocumentInput {
     pub(super) dialect: Dialect,
     pub(super) templated: bool,
     pub(super) variables: Vec<(String, String)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) composed: Option<Box<Composed>>,
 }
 
 /// What is remembered of one file.
@@ -115,6 +118,7 @@ impl DocumentInput {
             dialect: document.dialect,
             templated: document.templated,
             variables: document.variables,
+            composed: document.composed,
         }
     }
 }
@@ -177,7 +181,7 @@ impl ReadSource {
         let (mut contents, loose) = sort_out(&mut reading);
         for document in reading.documents {
             let document = DocumentInput::new(document);
-            contents.entry(document.path.to_string()).or_default().documents.push(document);
+            contents.entry(file_of(&document.path).to_owned()).or_default().documents.push(document);
         }
         let remember = |(path, content): (&String, &FileContent)| {
             let key = reading.files.get(path).filter(|_| !reading.unchanged.contains(path))?;
@@ -280,6 +284,9 @@ pub(super) fn script_key(document: &DocumentInput, settings: u64) -> String {
     let mut what = format!("{ENGINE}\n{:x}\n{}", document.digest, document.dialect);
     if document.templated {
         what.push_str(&format!("\n{settings}\n{:?}", document.variables));
+    }
+    if let Some(composed) = &document.composed {
+        what.push_str(&format!("\n{:?}", composed.lines));
     }
     format!("{:032x}", xxh3_128(what.as_bytes()))
 }

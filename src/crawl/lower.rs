@@ -47,6 +47,12 @@ pub(super) struct TargetResult {
     pub(super) remarks: Vec<(String, String, u32)>,
 }
 
+/// Whether an asset is what the layout says of its file, whatever the SQL does: a table may be filled
+/// by a file that does not create it.
+fn is_told_by_layout(kind: AssetKind) -> bool {
+    matches!(kind, AssetKind::View | AssetKind::Metric | AssetKind::Chart | AssetKind::Dashboard)
+}
+
 /// The key of a column.
 pub(super) fn column_key(dialect: Dialect, name: &str) -> String {
     match dialect {
@@ -67,7 +73,8 @@ pub(super) struct Lowering<'a> {
 
 impl<'a> Lowering<'a> {
     pub(super) fn new(source: &'a SourceInput, document: &'a DocumentInput, recorder: &'a Recorder<'a>, text: &str) -> Self {
-        let lines = LineIndex::new(text);
+        let origins = document.composed.as_ref().map_or(&[][..], |composed| &composed.lines);
+        let lines = LineIndex::new(text).with_origins(origins);
         Lowering { source, document, recorder, lines, assets: Vec::new(), numbers: HashMap::new() }
     }
 
@@ -132,7 +139,8 @@ impl<'a> Lowering<'a> {
         }
         if let Some(name) = &self.document.target {
             let bound = self.recorder.bind(name)?;
-            return Some((bound.key, bound.name));
+            let called = self.document.composed.as_ref().and_then(|composed| composed.name.clone());
+            return Some((bound.key, called.unwrap_or(bound.name)));
         }
         let role = self.document.role;
         let is_query =
@@ -176,7 +184,7 @@ impl<'a> Lowering<'a> {
             kind: if is_query {
                 Some(AssetKind::Query)
             } else {
-                target.kind.or(by_layout.filter(|kind| *kind == AssetKind::View))
+                target.kind.or(by_layout.filter(|kind| is_told_by_layout(*kind)))
             },
             outputs: target.outputs.iter().map(|output| output.name.clone()).collect(),
             complete: target.outputs_complete,
@@ -215,8 +223,8 @@ impl<'a> Lowering<'a> {
         new.writes.push(self.number(&bound.key));
         results.targets.push(TargetResult {
             asset: bound.key,
-            name: bound.name,
-            kind: Some(kind_of_role(role)).filter(|kind| *kind == AssetKind::View),
+            name: self.document.composed.as_ref().and_then(|composed| composed.name.clone()).unwrap_or(bound.name),
+            kind: Some(kind_of_role(role)).filter(|kind| is_told_by_layout(*kind)),
             outputs: Vec::new(),
             complete: false,
             declared: Vec::new(),
@@ -234,7 +242,7 @@ impl<'a> Lowering<'a> {
             Some(relation) => {
                 detail.relations.get(relation as usize).filter(|_| target.is_defined(|at| detail.statements.get(at as usize)))
             }
-            None => self.document.target.as_ref().filter(|_| kind_of_role(role) == AssetKind::View),
+            None => self.document.target.as_ref().filter(|_| is_told_by_layout(kind_of_role(role))),
         };
         name.map_or(Standing::Adds, |name| self.recorder.standing(name))
     }

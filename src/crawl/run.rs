@@ -279,7 +279,7 @@ fn learn_names(world: &mut World, sources: &[SourceInput], documents: &[Placed<'
         {
             let kind = kind_of_role(placed.document.role);
             world.kinds.entry(bound.key.clone()).or_insert(kind);
-            if kind == AssetKind::View && script.names.bare_select {
+            if kind != AssetKind::Table && kind != AssetKind::Routine && script.names.bare_select {
                 definers.entry(bound.key.clone()).or_default().push((bound.copy, at));
             }
             written.push(bound);

@@ -267,6 +267,9 @@ pub(super) fn kind_of_role(role: DocumentRole) -> AssetKind {
     match role {
         DocumentRole::View => AssetKind::View,
         DocumentRole::Routine => AssetKind::Routine,
+        DocumentRole::Metric => AssetKind::Metric,
+        DocumentRole::Chart => AssetKind::Chart,
+        DocumentRole::Dashboard => AssetKind::Dashboard,
         DocumentRole::Sql | DocumentRole::Query | DocumentRole::Script | DocumentRole::Check | DocumentRole::Ddl => {
             AssetKind::Table
         }

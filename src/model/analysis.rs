@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AssetKind, ColumnEdgeKind, Derivation, Diagnostic, RelationName, RowEdgeKind, Span};
+use super::{AssetKind, ColumnEdgeKind, Derivation, Diagnostic, LineIndex, RelationName, RowEdgeKind, Span};
 
 /// Index into [`Analysis::relations`].
 pub type RelationId = u32;
@@ -21,6 +21,17 @@ pub struct Analysis {
     pub targets: Vec<TargetLineage>,
     /// What could not be known.
     pub diagnostics: Vec<Diagnostic>,
+    /// Where the text was composed from pieces of a file: for every line of the text, the 1-based
+    /// line of the file. Set by the crawl.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<u32>,
+}
+
+impl Analysis {
+    /// Finds lines of the file by bytes of the text.
+    pub fn line_index(&self, text: &str) -> LineIndex {
+        LineIndex::new(text).with_origins(&self.lines)
+    }
 }
 
 /// What one statement does.

@@ -151,6 +151,18 @@ codes! {
     INVALID_OWNERS_FILE = "invalid-owners-file", Warning, "A line of CODEOWNERS could not be read",
         "The pattern is not one that CODEOWNERS allows.",
         "Mend the line; the other lines were read.";
+    INVALID_DEFINITION = "invalid-definition", Warning, "A definition could not be read",
+        "The file of a dashboard or metric is malformed here, or has a shape that its format does not allow.",
+        "Mend the file or export it again; everything else in it was read.";
+    UNKNOWN_DEFINITION = "unknown-definition", Warning, "A definition names one that is not there",
+        "A dashboard, chart or metric refers to another definition that no file of the source holds, or to a name that several hold.",
+        "Add the file that defines it to the source, or export it along.";
+    CYCLIC_DEFINITION = "cyclic-definition", Error, "Definitions refer to each other in a cycle",
+        "A definition extends or contains itself through others, so it has no meaning.",
+        "Break the cycle; the definitions outside of it were read.";
+    UNSUPPORTED_DEFINITION = "unsupported-definition", Warning, "A definition is of a kind that is not read yet",
+        "The tool has a kind of query or a version of its format that is not understood here.",
+        "Nothing, if other definitions say the same; else report it. The rest of the file was read.";
     MENDED_SYNTAX = "mended-syntax", Info, "Grammar that the parser does not know was worked around",
         "The dialect allows it; it was rewritten, keeping every byte's place, before parsing.",
         "Nothing.";

@@ -98,6 +98,36 @@ pub struct Document {
     pub templated: bool,
     /// Values that the layout gives to names in the template, sorted by name.
     pub variables: Vec<(String, String)>,
+    /// Where the text is not the file's own: what its composer says of it.
+    pub composed: Option<Box<Composed>>,
+}
+
+/// What a reader says of a SQL text that it composed from pieces of a file: a metric, a chart.
+///
+/// The document's `path` is then [`part_path`] of the file, and its facts speak of its target.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Composed {
+    /// For every line of the text, the 1-based line of the file that it comes from.
+    pub lines: Vec<u32>,
+    /// What the target is called; its key where nothing is said.
+    pub name: Option<String>,
+    /// Names of one part in the text that stand for assets outside of any warehouse.
+    pub stand_ins: Vec<(String, RelationName)>,
+    /// The warehouse that all other names belong to; the source's where nothing is said.
+    pub warehouse: Option<String>,
+}
+
+/// What separates the path of a file from the name of a part of it.
+const PART_MARK: &str = "#:";
+
+/// The path of the document that is composed of the part `part` of `file`.
+pub fn part_path(file: &str, part: &str) -> String {
+    format!("{file}{PART_MARK}{part}")
+}
+
+/// The file that holds the document of this path.
+pub fn file_of(path: &str) -> &str {
+    path.split_once(PART_MARK).map_or(path, |(file, _)| file)
 }
 
 /// What the layout says a document is.
@@ -118,6 +148,12 @@ pub enum DocumentRole {
     Check,
     /// Table definitions.
     Ddl,
+    /// A SELECT that computes a metric, the document's target.
+    Metric,
+    /// A SELECT that a chart shows.
+    Chart,
+    /// A SELECT over the charts of a dashboard, a column each.
+    Dashboard,
 }
 
 impl DocumentRole {
@@ -131,6 +167,9 @@ impl DocumentRole {
             DocumentRole::Routine => "routine",
             DocumentRole::Check => "check",
             DocumentRole::Ddl => "ddl",
+            DocumentRole::Metric => "metric",
+            DocumentRole::Chart => "chart",
+            DocumentRole::Dashboard => "dashboard",
         }
     }
 }
@@ -224,4 +263,58 @@ pub enum FactKind {
         /// By what, as the file says.
         by: String,
     },
+    /// Where it is shown: its address in the tool that owns it.
+    Link {
+        /// An http or https address.
+        url: String,
+    },
+    /// The folder, collection, space or category that it stands in.
+    Folder {
+        /// As written, parts separated by ` / `.
+        path: String,
+    },
+    /// Its tool keeps it out of sight.
+    Archived,
+    /// When somebody last looked at it, as the tool tells.
+    LastViewed {
+        /// An ISO date.
+        date: String,
+        /// How often it was looked at, where the tool tells.
+        views: Option<u64>,
+    },
+    /// What a metric's definition says of it beside its SQL.
+    Metric {
+        /// Each where it is said.
+        shape: MetricShape,
+    },
+}
+
+/// What the definition of a metric says beside its SQL, each as written; "" where nothing is said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MetricShape {
+    /// What kind of metric it is, in its tool's word: `sum`, `ratio`, `derived`, `cumulative`, …
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub measure: String,
+    /// The expression.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub expression: String,
+    /// Conditions that decide which rows count.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub filters: Vec<String>,
+    /// What one value is for: a day, a client and a day.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub grain: String,
+    /// The column that says when.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub time_column: String,
+    /// The span of time that a value covers.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub window: String,
+    /// Of a ratio, what is divided.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub numerator: String,
+    /// Of a ratio, what divides it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub denominator: String,
 }

@@ -45,6 +45,20 @@ impl RelationName {
         RelationName { parts: parts.into_iter().collect() }
     }
 
+    /// The name of something outside of any warehouse: `key` in a tool's own `namespace`, which
+    /// holds `://`.
+    pub fn outside(namespace: impl Into<Box<str>>, key: impl Into<Box<str>>) -> Self {
+        RelationName { parts: vec![Ident::quoted(namespace), Ident::quoted(key)] }
+    }
+
+    /// Namespace and key of a name made by [`RelationName::outside`].
+    pub fn as_outside(&self) -> Option<(&str, &str)> {
+        match self.parts.as_slice() {
+            [namespace, key] if namespace.quoted && namespace.text.contains("://") => Some((&namespace.text, &key.text)),
+            _ => None,
+        }
+    }
+
     /// The last part.
     pub fn last(&self) -> &str {
         self.parts.last().map_or("", |part| &part.text)
@@ -65,6 +79,9 @@ impl RelationName {
 
     /// The name with missing outer parts taken from `database` and `schema`.
     pub fn completed(&self, database: Option<&str>, schema: Option<&str>) -> RelationName {
+        if self.as_outside().is_some() {
+            return self.clone();
+        }
         let mut parts = self.parts.clone();
         if parts.len() == 1
             && let Some(schema) = schema

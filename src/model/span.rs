@@ -42,6 +42,8 @@ impl Span {
 #[derive(Clone, Debug)]
 pub struct LineIndex {
     starts: Vec<u32>,
+    /// For every line, the line that it comes from; empty where it is that line itself.
+    origins: Vec<u32>,
 }
 
 impl LineIndex {
@@ -49,12 +51,19 @@ impl LineIndex {
     pub fn new(text: &str) -> Self {
         let mut starts = vec![0];
         starts.extend(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at as u32 + 1));
-        LineIndex { starts }
+        LineIndex { starts, origins: Vec::new() }
     }
 
-    /// The 1-based line that holds byte `offset`.
+    /// The same, for a text whose every line comes from a line of another text.
+    pub fn with_origins(mut self, origins: &[u32]) -> Self {
+        self.origins = origins.to_vec();
+        self
+    }
+
+    /// The 1-based line that holds byte `offset`, or the one that it comes from.
     pub fn line(&self, offset: u32) -> u32 {
-        self.starts.partition_point(|start| *start <= offset).max(1) as u32
+        let line = self.starts.partition_point(|start| *start <= offset).max(1) as u32;
+        self.origins.get(line as usize - 1).or(self.origins.last()).copied().unwrap_or(line)
     }
 
     /// The byte at which the 1-based `line` starts; past the last line, the start of the last.

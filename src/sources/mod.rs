@@ -5,6 +5,8 @@
 //! writes nothing but clones below the data folder, and blocks: keep it off async workers.
 
 mod codeowners;
+mod compose;
+mod definitions;
 mod deprecation;
 mod fetch;
 mod files;
@@ -14,11 +16,13 @@ mod guess;
 mod history;
 mod layout;
 mod metadata;
+mod metrics;
 mod permalink;
 mod reading;
 mod review;
 mod schema;
 mod state;
+mod toml_tree;
 mod yaml;
 
 use std::{

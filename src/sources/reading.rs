@@ -15,6 +15,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::{
     Progress, Request, Step,
+    definitions::{Setting, may_define, read_definitions},
     files::{Entry, Files, Reader},
     guess,
     layout::{Classifier, FileKind, SqlFile},
@@ -31,7 +32,7 @@ use crate::{
 };
 
 /// Changes whenever the same bytes would be read differently, so that everything is read again.
-const READER_VERSION: &str = "3";
+const READER_VERSION: &str = "4";
 /// Stands for the blob of an included file that is not there.
 const ABSENT: &str = "absent";
 /// Files that one thread reads with one handle.
@@ -51,7 +52,10 @@ pub(super) fn read_files(request: &Request<'_>, files: &Files, progress: &dyn Pr
         .filter(|entry| wanted(&entry.path))
         .filter_map(|entry| Some((entry, classifier.classify(&entry.path)?)))
         .collect();
-    let (dialect, dialect_note) = choose_dialect(request.config, source, &classifier, files, &chosen);
+    let is_left_over =
+        |entry: &&Entry| wanted(&entry.path) && classifier.classify(&entry.path).is_none() && may_define(&entry.path);
+    let candidates: Vec<&Entry> = files.entries.iter().filter(is_left_over).collect();
+    let (dialect, dialect_note) = choose_dialect(request.config, source, &classifier, files, &chosen, &candidates);
     reading.dialect = dialect;
     reading.notes = vec![classifier.note.clone(), dialect_note];
     for (path, diagnostic) in &files.diagnostics {
@@ -78,6 +82,8 @@ pub(super) fn read_files(request: &Request<'_>, files: &Files, progress: &dyn Pr
     for outcome in outcomes {
         outcome.add_to(reading);
     }
+    let setting = Setting { source: &source.name, dialect, defaults: &context.defaults, limits: context.limits() };
+    read_definitions(files, &candidates, &context.settings, request.known, &setting, reading);
 }
 
 /// Paths that are named when files are left out.
@@ -248,7 +254,18 @@ impl<'a> Context<'a> {
         let templated = looks_templated(&text);
         let variables = if templated { file.variables.clone() } else { Vec::new() };
         let path = path.to_owned();
-        Document { path, blob, text, role: file.role, target, defaults, dialect: self.dialect, templated, variables }
+        Document {
+            path,
+            blob,
+            text,
+            role: file.role,
+            target,
+            defaults,
+            dialect: self.dialect,
+            templated,
+            variables,
+            composed: None,
+        }
     }
 
     fn take_schema(&self, reader: &Reader, root: &Node, relation: &RelationName, blob: &str, outcome: &mut Outcome) {
@@ -331,6 +348,7 @@ fn choose_dialect(
     classifier: &Classifier,
     files: &Files,
     chosen: &[(&Entry, FileKind)],
+    candidates: &[&Entry],
 ) -> (Dialect, String) {
     if let Some(dialect) = source.dialect {
         return (dialect, format!("The dialect is set to {dialect}."));
@@ -342,8 +360,11 @@ fn choose_dialect(
     match classifier.layout {
         Layout::BigqueryEtl => (Dialect::BigQuery, "The dialect of the bigquery-etl layout is bigquery.".to_owned()),
         Layout::Plain => {
-            let sql: Vec<&Entry> =
+            let mut sql: Vec<&Entry> =
                 chosen.iter().filter(|(_, kind)| matches!(kind, FileKind::Sql(_))).map(|(entry, _)| *entry).collect();
+            if sql.is_empty() {
+                sql = candidates.to_vec();
+            }
             // Evenly over the tree, so that one folder does not speak for all.
             let step = sql.len().div_ceil(guess::SAMPLE.0).max(1);
             let reader = files.place.reader();

@@ -15,6 +15,8 @@ pub(super) struct Node {
     pub(super) tag: Option<Box<str>>,
     /// What it is.
     pub(super) value: Value,
+    /// The 1-based line on which the text of a scalar starts.
+    text_line: u32,
     /// How many values it holds, aliases counted as often as they are used.
     weight: u64,
 }
@@ -50,6 +52,33 @@ pub(super) struct YamlError {
 const MAX_DEPTH: usize = 200;
 
 impl Node {
+    /// A scalar in `line`.
+    pub(super) fn scalar(line: u32, text: &str, plain: bool) -> Node {
+        Node { line, tag: None, value: Value::Scalar { text: text.into(), plain }, text_line: line, weight: 1 }
+    }
+
+    /// A sequence that starts in `line`.
+    pub(super) fn list(line: u32, items: Vec<Arc<Node>>) -> Node {
+        let weight = 1 + items.iter().map(|item| item.weight).sum::<u64>();
+        Node { line, tag: None, value: Value::List(items), text_line: line, weight }
+    }
+
+    /// A mapping that starts in `line`.
+    pub(super) fn map(line: u32, entries: Vec<(Arc<Node>, Arc<Node>)>) -> Node {
+        let weight = 1 + entries.iter().map(|(key, value)| key.weight + value.weight).sum::<u64>();
+        Node { line, tag: None, value: Value::Map(entries), text_line: line, weight }
+    }
+
+    /// The same scalar, its text starting in another line than its quotes.
+    pub(super) fn with_text_line(self, text_line: u32) -> Node {
+        Node { text_line, ..self }
+    }
+
+    /// The 1-based line on which the text of a scalar starts.
+    pub(super) fn text_line(&self) -> u32 {
+        self.text_line
+    }
+
     /// The value of `key` in a mapping.
     pub(super) fn get(&self, key: &str) -> Option<&Node> {
         self.entry(key).map(|(_, value)| value)
@@ -149,7 +178,10 @@ impl Builder<'_> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let value = Value::Scalar { text: text.into(), plain: style == ScalarStyle::Plain };
-                self.add(Arc::new(Node { line, tag: own_tag(tag.as_deref()), value, weight: 1 }), anchor, line)
+                // The text of `|` and `>` starts in the next line.
+                let text_line = line + u32::from(matches!(style, ScalarStyle::Literal | ScalarStyle::Folded));
+                let node = Node { line, tag: own_tag(tag.as_deref()), value, text_line, weight: 1 };
+                self.add(Arc::new(node), anchor, line)
             }
             Event::SequenceStart(_, anchor, tag) => self.start(Open::new(line, anchor, own_tag(tag.as_deref()), Kind::List)),
             Event::MappingStart(_, anchor, tag) => self.start(Open::new(line, anchor, own_tag(tag.as_deref()), Kind::Map)),
@@ -216,7 +248,7 @@ impl Open {
                 Value::Map(entries)
             }
         };
-        Node { line: self.line, tag: self.tag, value, weight: self.weight }
+        Node { line: self.line, tag: self.tag, value, text_line: self.line, weight: self.weight }
     }
 }
 

@@ -61,6 +61,7 @@ pub(crate) fn run(text: &str, parsed: &[Parsed], options: &Options, lookups: &dy
         statements: steps.into_iter().map(|step| step.lineage).collect(),
         targets,
         diagnostics: std::mem::take(&mut engine.diagnostics),
+        lines: Vec::new(),
     };
     if options.derivations {
         widen(&mut analysis, text, options.dialect);

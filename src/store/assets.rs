@@ -12,7 +12,7 @@ use super::{
     pack,
     runs::to_json,
 };
-use crate::model::{AssetId, ColumnId, RunNumber};
+use crate::model::{AssetId, ColumnId, RunNumber, file_of};
 
 /// What is said of an asset, apart from its lineage.
 #[derive(Debug, Default)]
@@ -266,7 +266,7 @@ impl Store {
         let source = sources.into_iter().find(|source| *source.name == *placement.source);
         Ok(source.and_then(|source| {
             let commit = source.commit.or_else(|| placement.commit.as_deref().map(str::to_owned))?;
-            Some(source.permalink?.replace("{commit}", &commit).replace("{path}", &placement.path))
+            Some(source.permalink?.replace("{commit}", &commit).replace("{path}", file_of(&placement.path)))
         }))
     }
 }

@@ -54,6 +54,7 @@ fn read(files: &Files, known: &BTreeMap<String, String>) -> Reading {
                 dialect: Dialect::DuckDb,
                 templated: false,
                 variables: Vec::new(),
+                composed: None,
             });
         }
     }

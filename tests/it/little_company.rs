@@ -414,6 +414,7 @@ fn analyse(model: &Model) -> NewAnalysis {
             superseded: false,
         }],
         diagnostics: Vec::new(),
+        lines: Vec::new(),
     };
     NewAnalysis {
         script: model.name.to_owned(),

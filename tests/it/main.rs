@@ -19,6 +19,8 @@ mod crawl;
 mod demo;
 
 #[cfg(test)]
+mod definitions;
+#[cfg(test)]
 mod descriptions;
 #[cfg(test)]
 mod fingerprint;

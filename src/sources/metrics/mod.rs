@@ -1,0 +1,3 @@
+//! Definitions of metrics.
+
+pub(super) mod metric_toml;
