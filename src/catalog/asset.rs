@@ -8,8 +8,8 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    AssetRef, CatalogError, ColumnRef, Deprecation, Described, Governed, LastChange, NamedOwner, Place, PlacedDiagnostic, Result,
-    View, WhoToAsk,
+    AssetRef, CatalogError, ColumnDrift, ColumnRef, Deprecation, Described, Governed, LastChange, NamedOwner, Place,
+    PlacedDiagnostic, Result, View, WhoToAsk,
     facts::{AssetFacts, origin, stated_meaning},
 };
 use crate::{
@@ -80,6 +80,8 @@ pub struct AssetColumn {
     pub declared: bool,
     /// Whether the asset's own SQL yields it.
     pub inferred: bool,
+    /// How it stands to its declaration, where the SQL says otherwise.
+    pub drift: Option<ColumnDrift>,
     /// What it means, own or inherited.
     pub description: Option<Described>,
     /// The columns that it is made of, directly.
@@ -349,6 +351,7 @@ impl View {
     fn diagnostics_in(&self, detail: &AssetDetail) -> Vec<PlacedDiagnostic> {
         let rows = detail.definitions.iter().flat_map(|definition| &definition.diagnostics);
         let mut diagnostics: Vec<PlacedDiagnostic> = rows.map(|row| self.placed(row)).collect();
+        diagnostics.extend(self.drift_in(detail));
         diagnostics.sort();
         diagnostics.dedup();
         diagnostics

@@ -6,6 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
     AssetColumn, ColumnLink, ColumnRef, Described, Result, StatedAsset, View,
+    drift::mark_drift,
     facts::{file_name, origin, stated_meaning},
 };
 use crate::{
@@ -64,6 +65,7 @@ impl View {
             }
         }
         self.state_meanings(detail, &mut columns);
+        mark_drift(detail, &mut columns);
         self.link_columns(detail, &mut columns);
         columns
     }
@@ -188,6 +190,7 @@ fn empty_column(name: &str) -> AssetColumn {
         data_type: String::new(),
         declared: false,
         inferred: false,
+        drift: None,
         description: None,
         sources: Vec::new(),
         uses: 0,

@@ -142,7 +142,9 @@ fn show_columns(out: &mut impl Write, answer: &AssetAnswer) -> io::Result<()> {
         if more > 0 {
             text.push_str(&format!(" and {more} more"));
         }
-        table.add(vec![(Tone::Name, column.name.clone()), (Tone::Faint, column.data_type.clone()), (Tone::Faint, text)]);
+        let drift = column.drift.map(|drift| drift.word().to_owned()).unwrap_or_default();
+        let cells = [(Tone::Name, column.name.clone()), (Tone::Faint, column.data_type.clone()), (Tone::Warn, drift)];
+        table.add(cells.into_iter().chain([(Tone::Faint, text)]).collect());
     }
     table.write(out, "  ")
 }

@@ -11,9 +11,10 @@ use super::{
     world::{Standing, inferred_columns, shown_names, targets_of},
 };
 use crate::{
+    insight::find_drift,
     model::{
         AssetKey, AssetKind, AssetRole, DEFINED_TWICE, DEPENDENCY_CYCLE, DeclaredColumn, Diagnostic, DocumentRole, FactKind,
-        Span, Subject, file_of,
+        SCHEMA_DRIFT, Span, Subject, file_of,
     },
     store::{AnalysisId, AssetState, CatalogState, DocumentState, DocumentText, PlacedDiagnostic, RunCounts},
 };
@@ -86,6 +87,7 @@ pub(super) fn assemble(parts: &Parts<'_>) -> (CatalogState, RunCounts) {
     assembly.draft_stale();
     assembly.note_cycles();
     assembly.note_twice_defined();
+    assembly.note_drift();
     let assets: Vec<AssetState> = std::mem::take(&mut assembly.drafts)
         .into_iter()
         .map(|(key, draft)| finish(key, draft, &parts.analysed.world.kinds))
@@ -284,6 +286,23 @@ impl<'a> Assembly<'a> {
         }
         for (place, message) in notes {
             self.note(place, Diagnostic::new(&DEFINED_TWICE, message, Span::default()));
+        }
+    }
+
+    /// Declarations that no longer say what the SQL writes.
+    fn note_drift(&mut self) {
+        let mut notes = Vec::new();
+        for (key, draft) in self.drafts.iter().filter(|(_, draft)| !draft.stale && !draft.declared.is_empty()) {
+            let Some(inferred) = inferred_columns(key, &draft.results).filter(|it| it.complete && it.whole) else { continue };
+            for (document, columns) in &draft.declared {
+                let Some(state) = self.documents.get(*document as usize) else { continue };
+                if let Some(drift) = find_drift(columns, &inferred.columns) {
+                    notes.push((*document, format!("of `{}`, {}", key.key, drift.sentence(&state.path))));
+                }
+            }
+        }
+        for (place, message) in notes {
+            self.note(place, Diagnostic::new(&SCHEMA_DRIFT, message, Span::default()));
         }
     }
 

@@ -39,6 +39,8 @@ pub(super) struct TargetResult {
     pub(super) kind: Option<AssetKind>,
     pub(super) outputs: Vec<String>,
     pub(super) complete: bool,
+    /// A query makes all of it: no other columns are left as they were.
+    pub(super) whole: bool,
     pub(super) declared: Vec<DeclaredColumn>,
     /// Rows come from SQL, not only a declaration.
     pub(super) filled: bool,
@@ -188,6 +190,7 @@ impl<'a> Lowering<'a> {
             },
             outputs: target.outputs.iter().map(|output| output.name.clone()).collect(),
             complete: target.outputs_complete,
+            whole: by_layout.is_some() || target.is_defined(|at| detail.statements.get(at as usize)),
             declared,
             remarks,
             standing,
@@ -227,6 +230,7 @@ impl<'a> Lowering<'a> {
             kind: Some(kind_of_role(role)).filter(|kind| is_told_by_layout(*kind)),
             outputs: Vec::new(),
             complete: false,
+            whole: false,
             declared: Vec::new(),
             filled: false,
             standing: Standing::Adds,

@@ -285,9 +285,10 @@ pub(super) fn inferred_columns(key: &AssetKey, results: &[Arc<Results>]) -> Opti
         return None;
     }
     let mut seen = BTreeSet::new();
-    let mut inferred = InferredColumns { columns: Vec::new(), complete: true };
+    let mut inferred = InferredColumns { columns: Vec::new(), complete: true, whole: false };
     for target in targets {
         inferred.complete &= target.complete;
+        inferred.whole |= target.whole;
         for name in &target.outputs {
             if seen.insert(name.to_lowercase()) {
                 inferred.columns.push(name.clone());

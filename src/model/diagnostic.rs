@@ -163,6 +163,9 @@ codes! {
     UNSUPPORTED_DEFINITION = "unsupported-definition", Warning, "A definition is of a kind that is not read yet",
         "The tool has a kind of query or a version of its format that is not understood here.",
         "Nothing, if other definitions say the same; else report it. The rest of the file was read.";
+    SCHEMA_DRIFT = "schema-drift", Warning, "Declared columns and those that the SQL writes differ",
+        "A schema file or DDL lists columns that the SQL does not write, or lacks columns that it writes. Tables that rows are only inserted into, and SQL with a star that could not be expanded, are not compared.",
+        "Bring the declaration up to date, or mend the SQL. Until then lineage follows the declaration of a table, and the SQL of a view.";
     MENDED_SYNTAX = "mended-syntax", Info, "Grammar that the parser does not know was worked around",
         "The dialect allows it; it was rewritten, keeping every byte's place, before parsing.",
         "Nothing.";

@@ -210,6 +210,10 @@ pub struct InferredColumns {
     pub columns: Vec<String>,
     /// False while a star among them is not expanded.
     pub complete: bool,
+    /// Whether a query makes the whole asset, so that it has no other columns: a view, CREATE … AS, a
+    /// query that the layout gives the table to; not INSERT, MERGE and UPDATE.
+    #[serde(default)]
+    pub whole: bool,
 }
 
 /// A document that defines an asset or writes into it.

@@ -293,6 +293,7 @@ fn asset(model: &Model, document: u32, metadata: u32) -> AssetState {
         inferred: Some(InferredColumns {
             columns: model.columns.iter().map(|column| column.0.to_owned()).collect(),
             complete: true,
+            whole: true,
         }),
         shown: BTreeMap::new(),
     }

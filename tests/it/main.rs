@@ -17,17 +17,20 @@ mod crash;
 mod crawl;
 #[cfg(test)]
 mod demo;
-
 #[cfg(test)]
 mod definitions;
 #[cfg(test)]
 mod descriptions;
+#[cfg(test)]
+mod drift;
 #[cfg(test)]
 mod fingerprint;
 #[cfg(test)]
 mod governance;
 #[cfg(test)]
 mod graph;
+#[cfg(test)]
+mod incremental;
 #[cfg(test)]
 mod licences;
 #[cfg(test)]
@@ -42,6 +45,8 @@ mod public_address;
 mod remotes;
 #[cfg(test)]
 mod search;
+#[cfg(test)]
+mod small_repository;
 #[cfg(test)]
 mod soundness;
 #[cfg(test)]

@@ -80,7 +80,7 @@ fn asset(name: &str, role: AssetRole) -> AssetState {
 fn state(analysis: Option<AnalysisId>) -> CatalogState {
     let text = "create table b as\nselect\nsum(x) as Y\nfrom a where k = 1";
     let mut b = asset("b", AssetRole::Model);
-    b.inferred = Some(InferredColumns { columns: vec!["Y".into()], complete: true });
+    b.inferred = Some(InferredColumns { columns: vec!["Y".into()], complete: true, whole: true });
     b.shown = [("y".to_owned(), "Y".to_owned())].into();
     b.declared = vec![(0, Arc::from([DeclaredColumn { name: "Y".into(), data_type: "int".into(), description: None }]))];
     CatalogState {

@@ -5,7 +5,8 @@ use axum::{extract::Path, response::Response};
 
 use crate::{
     catalog::{
-        AssetAnswer, AssetColumn, ColumnLink, ColumnRef, Described, LastChange, NoLineage, Place, PlacedDiagnostic, RowDecider,
+        AssetAnswer, AssetColumn, ColumnDrift, ColumnLink, ColumnRef, Described, LastChange, NoLineage, Place, PlacedDiagnostic,
+        RowDecider,
     },
     model::{AssetRole, EdgeState, Severity},
     web::{
@@ -90,6 +91,7 @@ pub(crate) struct ColumnRow<'a> {
     url: String,
     data_type: &'a str,
     declared: bool,
+    drift: Option<ColumnDrift>,
     description: Option<&'a Described>,
     sources: &'a [ColumnLink],
     uses: u64,
@@ -103,6 +105,7 @@ impl<'a> ColumnRow<'a> {
             url: urls::column(&head.answer.asset, &column.name),
             data_type: &column.data_type,
             declared: column.declared,
+            drift: column.drift,
             description: column.description.as_ref(),
             sources: &column.sources,
             uses: column.uses,
