@@ -190,7 +190,9 @@ fn source(name: &str, layout: Option<&str>, dialect: Option<Dialect>, seen: &See
         "# What is crawled. Of two definitions of one table the source listed first wins.\n\
          [[source]]\n\
          name = {name}\n\
-         path = \".\"  # or url = \"https://…\" of a git remote\n"
+         path = \".\"  # or url = \"https://…\" of a git remote\n\
+         # token_env = \"WAREHOUSE_TOKEN\"  # the environment variable that holds the token for it\n\
+         # ca_file = \"authority.pem\"  # a private authority to trust for it\n"
     );
     out.push_str(match seen.is_git {
         true => "# ref = \"main\"  # without it the work tree is read as it is\n",

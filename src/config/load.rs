@@ -19,8 +19,8 @@ impl Config {
         let mut config: Config = toml::from_str(text).map_err(|error| explain_error(&error, text, path))?;
         let folder = path.parent().map_or_else(PathBuf::new, Path::to_owned);
         for source in &mut config.sources {
-            if let Some(relative) = &source.path {
-                source.path = Some(folder.join(relative));
+            for path in [&mut source.path, &mut source.ca_file] {
+                *path = path.take().map(|relative| folder.join(relative));
             }
         }
         config.data = config.data.map(|data| folder.join(data));

@@ -133,6 +133,17 @@ pub struct SourceConfig {
     /// A git remote over https, http, ssh or git; it is cloned into the data folder.
     #[serde(default)]
     pub url: Option<String>,
+    /// Name of the environment variable that holds the token or password for `url`, which must be an
+    /// https address: `token_env = "WAREHOUSE_TOKEN"`. It is read at each crawl and stored nowhere.
+    #[serde(default)]
+    pub token_env: Option<String>,
+    /// Who logs in with the token. Default: `token`, which forges that take a token by itself ignore.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// A PEM file of certificate authorities to trust for `url`, beside those of the operating system;
+    /// relative to the file.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
     /// Branch, tag or commit. Default: HEAD; a work tree is read from disk unless this is set.
     #[serde(default, rename = "ref", alias = "branch")]
     pub reference: Option<String>,

@@ -37,6 +37,7 @@ fn check_source(source: &SourceConfig, warehouses: &BTreeSet<&str>) -> Result<()
         (None, None) => return refuse(format!("source `{name}` has neither a `path` nor a `url`")),
         _ => {}
     }
+    check_login(source)?;
     if let Some(warehouse) = &source.warehouse
         && !warehouses.contains(warehouse.as_str())
     {
@@ -51,6 +52,24 @@ fn check_source(source: &SourceConfig, warehouses: &BTreeSet<&str>) -> Result<()
         if pattern.words().iter().all(|word| word == "_") {
             return refuse(format!("source `{name}`: the target pattern `{target}` captures nothing like `{{table}}`"));
         }
+    }
+    Ok(())
+}
+
+/// A token is sent over https alone, and is somebody's only where there is one.
+fn check_login(source: &SourceConfig) -> Result<(), ConfigError> {
+    let name = &source.name;
+    let https =
+        source.url.as_deref().is_some_and(|url| url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")));
+    let keys = [("token_env", source.token_env.is_some()), ("ca_file", source.ca_file.is_some())];
+    for (key, _) in keys.into_iter().filter(|(_, set)| *set && !https) {
+        return refuse(format!("source `{name}` has a `{key}`, which is for a `url` that starts with https://"));
+    }
+    if source.user.is_some() && source.token_env.is_none() {
+        return refuse(format!("source `{name}` has a `user` and no `token_env` that says where its token is"));
+    }
+    if source.token_env.is_some() && source.url.as_deref() != Some(source.place().as_str()) {
+        return refuse(format!("source `{name}` has both a `token_env` and a login in its `url`"));
     }
     Ok(())
 }

@@ -5,29 +5,96 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::atomic::AtomicBool,
+    sync::{Arc, Mutex, atomic::AtomicBool},
 };
 
-use gix::{ThreadSafeRepository, bstr::BStr, remote, url::Scheme};
+use gix::{
+    ThreadSafeRepository, bstr::BStr, credentials::helper::Action, protocol::transport::client::blocking_io::http, remote,
+    url::Scheme,
+};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Progress, SourceError, Step, git};
-use crate::config::without_credentials;
+use super::{Progress, SourceError, Step, folder, git};
+use crate::config::{SourceConfig, without_credentials};
 
 /// What is fetched: every branch and tag, under its own name.
 const REFSPECS: [&str; 2] = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
 
-/// The folder of the clone of `url` below `data`, up to date with the remote.
+/// Who logs in where a source's configuration names a token and nobody.
+const DEFAULT_USER: &str = "token";
+/// The longest file of certificate authorities, in bytes.
+const MOST_CA_BYTES: u64 = 8 << 20;
+
+/// A remote and how it is reached.
+pub(super) struct Remote {
+    url: String,
+    address: gix::Url,
+    /// User and token.
+    login: Option<(String, String)>,
+    /// Certificate authorities to trust beside the system's.
+    authorities: Vec<reqwest::Certificate>,
+}
+
+impl Remote {
+    /// The remote at `url`, with the token and the authorities that `source` names.
+    ///
+    /// # Errors
+    /// When the address is of a kind that is never fetched, the token's variable is not set, or the
+    /// authorities cannot be read.
+    pub(super) fn new(source: &SourceConfig, url: &str) -> Result<Remote, SourceError> {
+        let address = check_address(url)?;
+        let fail = |message: String| SourceError::Fetch { url: without_credentials(url), message };
+        let login = match &source.token_env {
+            None => None,
+            Some(variable) => match std::env::var(variable) {
+                Ok(token) if !token.trim().is_empty() => {
+                    Some((source.user.clone().unwrap_or_else(|| DEFAULT_USER.to_owned()), token.trim().to_owned()))
+                }
+                _ => return Err(fail(format!("the environment variable {variable}, which token_env names, is not set"))),
+            },
+        };
+        let authorities = match &source.ca_file {
+            None => Vec::new(),
+            Some(path) => {
+                let named = |why: &dyn std::fmt::Display| fail(format!("ca_file {}: {why}", path.display()));
+                let bytes = folder::read_bounded(path, MOST_CA_BYTES).map_err(|why| named(&why))?;
+                let found = reqwest::Certificate::from_pem_bundle(&bytes).map_err(|why| named(&why))?;
+                if found.is_empty() {
+                    return Err(named(&"it holds no certificate in PEM form"));
+                }
+                found
+            }
+        };
+        Ok(Remote { url: url.to_owned(), address, login, authorities })
+    }
+
+    /// Options of the HTTP client, where the usual ones do not do.
+    fn http_options(&self) -> Option<http::Options> {
+        let authorities = self.authorities.clone();
+        let configure = move |builder: reqwest::blocking::ClientBuilder| Ok(builder.tls_certs_merge(authorities.clone()));
+        let backend = http::reqwest::Options { configure_client: Some(Box::new(configure)), configure_request: None };
+        let options = http::Options { backend: Some(Arc::new(Mutex::new(backend))), ..http::Options::default() };
+        (!self.authorities.is_empty()).then_some(options)
+    }
+
+    /// What is said when the remote asks who is there: nobody is asked, neither a person nor a program.
+    fn answer_login(&self, action: &Action) -> gix::error::Result<Option<gix::credentials::protocol::Outcome>> {
+        let (Action::Get(context), Some((user, token))) = (action, &self.login) else { return Ok(None) };
+        let identity = gix::sec::identity::Account { username: user.clone(), password: token.clone(), oauth_refresh_token: None };
+        Ok(Some(gix::credentials::protocol::Outcome { identity, next: context.clone().into() }))
+    }
+}
+
+/// The folder of the clone of `remote` below `data`, up to date with it.
 ///
 /// A remote that cannot be reached is an error even where an older clone exists.
-pub(super) fn fetch_remote(url: &str, data: &Path, progress: &dyn Progress) -> Result<PathBuf, SourceError> {
-    let address = check_address(url)?;
+pub(super) fn fetch_remote(remote: &Remote, data: &Path, progress: &dyn Progress) -> Result<PathBuf, SourceError> {
     progress.report(Step::Fetch, 0, 0);
     let clones = data.join("clones");
     fs::create_dir_all(&clones).map_err(|cause| SourceError::Unreadable { path: clones.clone(), cause })?;
-    let folder = clones.join(format!("{:016x}.git", xxh3_64(url.as_bytes())));
+    let folder = clones.join(format!("{:016x}.git", xxh3_64(remote.url.as_bytes())));
     if folder.join("HEAD").is_file() {
-        update_clone(&folder, &address)?;
+        update_clone(&folder, remote)?;
     } else {
         // A clone that was cut short is never taken for a whole one.
         let unfinished = folder.with_extension("part");
@@ -45,8 +112,8 @@ pub(super) fn fetch_remote(url: &str, data: &Path, progress: &dyn Progress) -> R
             gix::create::Options::default(),
             git::open_options(),
         )
-        .map_err(|error| failed(&address, &error))?;
-        update_clone(&unfinished, &address)?;
+        .map_err(|error| failed(remote, &error))?;
+        update_clone(&unfinished, remote)?;
         replace(fs::rename(&unfinished, &folder))?;
     }
     progress.report(Step::Fetch, 1, 1);
@@ -75,13 +142,19 @@ fn fetch_options() -> gix::open::Options {
     git::open_options().cli_overrides(["core.sshCommand=ssh -o BatchMode=yes", "ssh.variant=ssh"])
 }
 
-fn update_clone(folder: &Path, address: &gix::Url) -> Result<(), SourceError> {
-    let fail = |error: gix::Error| failed(address, &error);
+fn update_clone(folder: &Path, from: &Remote) -> Result<(), SourceError> {
+    let fail = |error: gix::Error| failed(from, &error);
     let repository = ThreadSafeRepository::open_opts(folder, fetch_options()).map_err(fail)?.to_thread_local();
-    let remote = repository.remote_at(address.clone()).map_err(fail)?;
+    let remote = repository.remote_at(from.address.clone()).map_err(fail)?;
     let remote = remote.with_refspecs(REFSPECS, remote::Direction::Fetch).map_err(fail)?;
     let remote = remote.with_fetch_tags(remote::fetch::Tags::None);
-    let connection = remote.connect(remote::Direction::Fetch).map_err(fail)?;
+    let mut connection = remote.connect(remote::Direction::Fetch).map_err(fail)?;
+    if from.login.is_some() {
+        connection.set_credentials(|action| from.answer_login(&action));
+    }
+    if let Some(options) = from.http_options() {
+        connection.set_transport_options(Box::new(options));
+    }
     let options = remote::ref_map::Options { prefix_from_spec_as_filter_on_remote: false, ..Default::default() };
     let fetch = connection.prepare_fetch(gix::progress::Discard, options).map_err(fail)?;
     let head = fetch.ref_map().remote_refs.iter().find_map(|found| match found {
@@ -99,7 +172,8 @@ fn update_clone(folder: &Path, address: &gix::Url) -> Result<(), SourceError> {
 }
 
 /// The address without user and password, and the whole chain of causes.
-fn failed(address: &gix::Url, error: &dyn std::error::Error) -> SourceError {
+fn failed(remote: &Remote, error: &dyn std::error::Error) -> SourceError {
+    let address = &remote.address;
     let mut message = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
@@ -115,21 +189,29 @@ fn failed(address: &gix::Url, error: &dyn std::error::Error) -> SourceError {
     message = message.replace(&written, &without_credentials(&written));
     // The user of an https address may be a token.
     let token = address.user().filter(|user| address.scheme != Scheme::Ssh && user.len() >= 8);
-    for secret in address.password().filter(|password| !password.is_empty()).into_iter().chain(token) {
+    let configured = remote.login.as_ref().map(|(_, token)| token.as_str());
+    for secret in address.password().filter(|password| !password.is_empty()).into_iter().chain(token).chain(configured) {
         message = message.replace(secret, "…");
     }
-    if let Some(advice) = advise(address, &message) {
+    if let Some(advice) = advise(remote, &message) {
         message.push_str(&advice);
     }
     SourceError::Fetch { url: without_credentials(&written), message }
 }
 
 /// What to do about a fetch that failed with `message`, where that is known.
-fn advise(address: &gix::Url, message: &str) -> Option<String> {
+fn advise(remote: &Remote, message: &str) -> Option<String> {
+    let address = &remote.address;
     match address.scheme {
         Scheme::Http if message.contains("clear text") => Some("; use an https address for a remote with a password".to_owned()),
-        Scheme::Http | Scheme::Https if message.contains("401") || message.contains("redentials") => {
-            Some("; the server asks for a user and a password or refuses the given ones: https://USER:PASSWORD@…".to_owned())
+        Scheme::Http | Scheme::Https if message.contains("401") || message.contains("redentials") => Some(match &remote.login {
+            Some((user, _)) => format!("; the server refuses the token of `{user}`"),
+            None => "; the server asks for a login or refuses the one given: set token_env to the environment variable that \
+                     holds a token or password, or write https://USER:PASSWORD@…"
+                .to_owned(),
+        }),
+        Scheme::Https if message.to_lowercase().contains("certificate") => {
+            Some("; set ca_file to the PEM file of the authority that signed the server's certificate".to_owned())
         }
         Scheme::Ssh => {
             let host = address.host().unwrap_or_default();

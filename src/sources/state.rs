@@ -25,7 +25,7 @@ pub(super) fn open_state(request: &Request<'_>, progress: &dyn Progress) -> Resu
     let place = request.source.place();
     let folder = match (&request.source.path, &request.source.url) {
         (Some(path), _) => path.clone(),
-        (None, Some(url)) => fetch::fetch_remote(url, request.data, progress)?,
+        (None, Some(url)) => fetch::fetch_remote(&fetch::Remote::new(request.source, url)?, request.data, progress)?,
         (None, None) => return Err(SourceError::Missing(std::path::PathBuf::new())),
     };
     if !folder.is_dir() {

@@ -59,6 +59,11 @@ fn values_that_do_not_fit_are_refused_in_words() {
     assert!(refusal("[crawl]\nevery = \"soon\"\n").contains("write `30s`, `15m`, `6h` or `1d`"));
     assert!(refusal("[[source]]\nname = \"a\"\n").contains("neither a `path` nor a `url`"));
     assert!(refusal("[[source]]\nname = \"a\"\npath = \".\"\nurl = \"https://h/r\"\n").contains("both"));
+    let remote = |rest: &str| refusal(&format!("[[source]]\nname = \"a\"\n{rest}\n"));
+    assert!(remote("path = \".\"\ntoken_env = \"T\"").contains("`token_env`, which is for a `url` that starts with https://"));
+    assert!(remote("url = \"http://h/r\"\nca_file = \"c.pem\"").contains("`ca_file`, which is for"));
+    assert!(remote("url = \"https://h/r\"\nuser = \"u\"").contains("no `token_env`"));
+    assert!(remote("url = \"https://u:p@h/r\"\ntoken_env = \"T\"").contains("a login in its `url`"));
     assert!(refusal("[[source]]\nname = \"a\"\npath = \".\"\nwarehouse = \"w\"\n").contains("no [[warehouse]] is called so"));
     assert!(refusal("[[source]]\nname = \"a\"\npath = \".\"\ntarget = \"sql/x.sql\"\n").contains("captures nothing"));
     assert!(refusal("[[names]]\npattern = \"a\"\n").contains("no replacement, environment or ignore"));

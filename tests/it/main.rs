@@ -27,6 +27,7 @@ mod drift;
 mod fingerprint;
 #[cfg(test)]
 mod governance;
+mod git_server;
 #[cfg(test)]
 mod graph;
 #[cfg(test)]
