@@ -8,7 +8,7 @@ use super::{
     bind::Place,
     input::{InputFactKind, SourceInput},
     lower::{Results, TargetResult},
-    world::{Standing, inferred_columns, shown_names, targets_of},
+    world::{Standing, World, inferred_columns, shown_names, targets_of},
 };
 use crate::{
     insight::find_drift,
@@ -42,6 +42,8 @@ struct Draft {
     spelled: BTreeSet<String>,
     /// What documents make of it that create it, in order.
     makers: Vec<Maker>,
+    /// Other keys that mean it, sorted.
+    aliases: Vec<String>,
     stale: bool,
 }
 
@@ -85,13 +87,12 @@ pub(super) fn assemble(parts: &Parts<'_>) -> (CatalogState, RunCounts) {
     assembly.draft_facts();
     assembly.draft_remarks();
     assembly.draft_stale();
+    assembly.draft_aliases();
     assembly.note_cycles();
     assembly.note_twice_defined();
     assembly.note_drift();
-    let assets: Vec<AssetState> = std::mem::take(&mut assembly.drafts)
-        .into_iter()
-        .map(|(key, draft)| finish(key, draft, &parts.analysed.world.kinds))
-        .collect();
+    let assets: Vec<AssetState> =
+        std::mem::take(&mut assembly.drafts).into_iter().map(|(key, draft)| finish(key, draft, &parts.analysed.world)).collect();
     let state = CatalogState {
         sources: parts.sources.iter().map(|source| source.run_source.clone()).collect(),
         documents: assembly.documents,
@@ -266,6 +267,26 @@ impl<'a> Assembly<'a> {
         self.drafts.extend(fresh);
     }
 
+    /// Partial and folded names that mean one asset wherever they are written, and are none themselves.
+    fn draft_aliases(&mut self) {
+        let mut meant: BTreeMap<(&str, &str), BTreeSet<&AssetKey>> = BTreeMap::new();
+        for outcome in &self.parts.analysed.outcomes {
+            for (alias, key) in &outcome.results.aliases {
+                meant.entry((&key.namespace, alias)).or_default().insert(key);
+            }
+        }
+        for ((namespace, alias), keys) in meant {
+            let own = AssetKey { namespace: namespace.to_owned(), key: alias.to_owned() };
+            let mut keys = keys.into_iter();
+            if let (Some(key), None) = (keys.next(), keys.next())
+                && !self.drafts.contains_key(&own)
+                && let Some(draft) = self.drafts.get_mut(key)
+            {
+                draft.aliases.push(alias.to_owned());
+            }
+        }
+    }
+
     fn note_cycles(&mut self) {
         let places = self.sql_documents();
         for at in &self.parts.analysed.cyclic {
@@ -346,10 +367,10 @@ fn name_draft(draft: &mut Draft, rank: usize, name: &str) {
     }
 }
 
-fn finish(key: AssetKey, draft: Draft, kinds: &HashMap<AssetKey, AssetKind>) -> AssetState {
+fn finish(key: AssetKey, draft: Draft, world: &World) -> AssetState {
     let targets = || targets_of(&key, &draft.results);
     let made = targets().filter_map(|target| target.kind).next();
-    let kind = made.or_else(|| kinds.get(&key).copied()).unwrap_or(AssetKind::Table);
+    let kind = made.or_else(|| world.kinds.get(&key).copied()).unwrap_or(AssetKind::Table);
     let role = if targets().any(|target| target.filled) || kind == AssetKind::Routine && made.is_some() {
         AssetRole::Model
     } else if targets().next().is_some() || !draft.facts.is_empty() || !draft.declared.is_empty() {
@@ -364,7 +385,19 @@ fn finish(key: AssetKey, draft: Draft, kinds: &HashMap<AssetKey, AssetKind>) -> 
     let inferred_names = inferred.iter().flat_map(|inferred| &inferred.columns).map(String::as_str);
     let shown = shown_names(declared_names.chain(inferred_names).chain(draft.spelled.iter().map(String::as_str)));
     let name = draft.names.into_iter().flatten().next().unwrap_or_else(|| key.key.clone());
-    AssetState { name, kind, role, stale: draft.stale, aliases: Vec::new(), facts: draft.facts, declared, inferred, shown, key }
+    AssetState {
+        name,
+        kind,
+        role,
+        environment: world.universe.environment_of(&key),
+        stale: draft.stale,
+        aliases: draft.aliases,
+        facts: draft.facts,
+        declared,
+        inferred,
+        shown,
+        key,
+    }
 }
 
 fn count(parts: &Parts<'_>, state: &CatalogState) -> RunCounts {

@@ -112,6 +112,24 @@ impl Universe {
         Some(full)
     }
 
+    /// The other keys under which `name`, which means `key` at `place`, would stand if nothing completed
+    /// or folded it: as it is written, and as it is completed.
+    pub(super) fn other_keys(place: Place<'_>, name: &RelationName, key: &AssetKey) -> Vec<String> {
+        let mut keys = vec![name.key(place.dialect), name.completed(place.database, place.schema).key(place.dialect)];
+        keys.dedup();
+        keys.retain(|other| *other != key.key);
+        keys
+    }
+
+    /// The environment that the rules give the name of an asset; `None` for prod.
+    pub(super) fn environment_of(&self, key: &AssetKey) -> Option<String> {
+        if self.rules.is_empty() {
+            return None;
+        }
+        let judgement = self.rules.judge(&key.namespace, &key.key);
+        judgement.environment.filter(|_| judgement.replacement.is_none())
+    }
+
     /// Keys of `namespace` that start with `prefix`, sorted: what a wildcard covers.
     pub(super) fn covered(&self, namespace: &str, prefix: &str) -> Vec<String> {
         let keys = self.keys.get(namespace).into_iter().flatten();

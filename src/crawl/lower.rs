@@ -10,10 +10,13 @@ use super::{
     world::{Recorder, Standing, kind_of_role},
 };
 use crate::model::{
-    Analysis, AssetKey, AssetKind, DeclaredColumn, Diagnostic, Dialect, DocumentRole, LineIndex, NAME_BY_SUFFIX, RelationId,
-    SYNTAX_ERROR, Span, TABLE_LEVEL_ONLY, TEMPLATE_ERROR, TargetLineage, UNKNOWN_RELATION,
+    Analysis, AssetKey, AssetKind, ColumnEdgeKind, DeclaredColumn, Diagnostic, Dialect, DocumentRole, KnownRelation, LineIndex,
+    NAME_BY_SUFFIX, RelationId, SYNTAX_ERROR, Span, TABLE_LEVEL_ONLY, TEMPLATE_ERROR, TargetLineage, UNKNOWN_RELATION,
 };
 use crate::store::{NewAnalysis, NewColumnEdge, NewRowEdge, PlacedDiagnostic};
+
+/// Edges into the columns of wildcard tables at most, of one document; of its tables there are all.
+const MOST_COVERED: usize = 20_000;
 
 /// What an analysis does to assets, as it is remembered.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -21,10 +24,14 @@ pub(super) struct Results {
     pub(super) targets: Vec<TargetResult>,
     /// Assets read or checked, with their names as completed.
     pub(super) reads: Vec<(AssetKey, String)>,
+    /// Other keys that mean an asset here: (key in its namespace, asset).
+    pub(super) aliases: Vec<(String, AssetKey)>,
     /// Spellings of columns read whose name is not their key, where nothing declares them.
     pub(super) spelled: Vec<(AssetKey, Vec<String>)>,
     /// A statement could not be parsed, and no column is followed.
     pub(super) broken: bool,
+    /// Wildcard tables among those read that stand for tables of the catalog.
+    pub(super) covers: Vec<AssetKey>,
     pub(super) column_edges: u64,
     pub(super) guessed_edges: u64,
     pub(super) diagnostics: u64,
@@ -107,6 +114,8 @@ impl<'a> Lowering<'a> {
             self.lower_target(at, &bounds, &mut new, &mut results);
         }
         self.read_relations(&bounds, &new.detail, &mut results);
+        self.note_aliases(&bounds, &new.detail, &mut results);
+        self.link_wildcards(&bounds, &mut new, &mut results);
         if self.document.role == DocumentRole::Check {
             new.checks = results.reads.iter().filter_map(|(key, _)| self.numbers.get(key).copied()).collect();
         }
@@ -337,6 +346,54 @@ impl<'a> Lowering<'a> {
         results.spelled = spelled.map(|(key, names)| (key, names.into_iter().collect())).collect();
     }
 
+    /// Remembers what names mean that are not written whole, or are folded by a rule.
+    fn note_aliases(&self, bounds: &[Option<Bound>], detail: &Analysis, results: &mut Results) {
+        for (name, bound) in detail.relations.iter().zip(bounds) {
+            let Some(bound) = bound else { continue };
+            results.aliases.extend(self.recorder.other_keys(name, bound).into_iter().map(|key| (key, bound.key.clone())));
+        }
+        results.aliases.sort_unstable();
+        results.aliases.dedup();
+    }
+
+    /// A wildcard table is made of the tables that it covers: each column that is read of it comes from
+    /// the columns of that name.
+    fn link_wildcards(&mut self, bounds: &[Option<Bound>], new: &mut NewAnalysis, results: &mut Results) {
+        let (mut columns, mut tables) = (Vec::new(), Vec::new());
+        for (name, bound) in new.detail.relations.iter().zip(bounds) {
+            let Some(bound) = bound else { continue };
+            let covered = self.recorder.covered(name, bound);
+            let Some(wildcard) = self.numbers.get(&bound.key).copied().filter(|_| !covered.is_empty()) else { continue };
+            let reads = new.columns.iter().map(|edge| (&edge.from, edge.line));
+            let reads = reads.chain(new.rows.iter().map(|edge| (&edge.from, edge.line)));
+            let mut read: BTreeMap<Box<str>, u32> = BTreeMap::new();
+            for ((_, column), line) in reads.filter(|((asset, _), _)| *asset == wildcard) {
+                let first = read.entry(column.clone()).or_insert(line);
+                *first = line.min(*first);
+            }
+            let line = new.asset_edges.iter().filter(|(_, from, _)| *from == wildcard).map(|(.., line)| *line).min();
+            for (key, known) in covered {
+                let from = self.number(&key);
+                tables.extend(line.map(|line| (wildcard, from, line)));
+                let held =
+                    read.iter().filter(|(column, _)| holds(known, column)).take(MOST_COVERED.saturating_sub(columns.len()));
+                columns.extend(held.map(|(column, line)| NewColumnEdge {
+                    to: (wildcard, column.clone()),
+                    from: (from, column.clone()),
+                    kind: ColumnEdgeKind::Identity,
+                    guessed: false,
+                    line: *line,
+                }));
+                results.reads.push((key.clone(), key.key.clone()));
+            }
+            results.covers.push(bound.key.clone());
+        }
+        new.columns.append(&mut columns);
+        new.asset_edges.append(&mut tables);
+        results.reads.sort();
+        results.reads.dedup_by(|later, first| later.0 == first.0);
+    }
+
     fn place_diagnostics(&self, bounds: &[Option<Bound>], new: &mut NewAnalysis, results: &mut Results) {
         let read: BTreeSet<&AssetKey> = results.reads.iter().map(|(key, _)| key).collect();
         let mut found = new.detail.diagnostics.clone();
@@ -345,7 +402,7 @@ impl<'a> Lowering<'a> {
             if bound.guessed {
                 let message = format!("`{name}` was taken for `{}`", bound.name);
                 found.push(Diagnostic::new(&NAME_BY_SUFFIX, message, Span::default()));
-            } else if !bound.known {
+            } else if !bound.known && !results.covers.contains(&bound.key) {
                 let message = format!("nothing defines or declares `{}`", bound.name);
                 found.push(Diagnostic::new(&UNKNOWN_RELATION, message, Span::default()));
             }
@@ -366,6 +423,16 @@ impl<'a> Lowering<'a> {
         new.diagnostics.dedup();
         results.diagnostics = new.diagnostics.len() as u64;
     }
+}
+
+/// Whether a table has the column (a dotted path), or may have it. What BigQuery adds to a wildcard
+/// table is of no table: `_TABLE_SUFFIX`.
+fn holds(known: Option<&KnownRelation>, column: &str) -> bool {
+    let top = column.split('.').next().unwrap_or(column);
+    if top == "*" || top == "_table_suffix" {
+        return false;
+    }
+    known.is_none_or(|known| !known.complete || known.columns.iter().any(|name| name.eq_ignore_ascii_case(top)))
 }
 
 /// Sorts edges and keeps of each its first line, guessed only where every one of them is.

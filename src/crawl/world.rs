@@ -131,6 +131,19 @@ impl World {
         keys.filter_map(|key| self.known.get(&key)).next()
     }
 
+    /// What a wildcard table stands for: every table that its name covers, the last name first, with
+    /// its columns where they are known; nothing for other tables.
+    fn covered(&self, wildcard: &AssetKey) -> Vec<(AssetKey, Option<&KnownRelation>)> {
+        let Some(prefix) = wildcard.key.strip_suffix('*') else { return Vec::new() };
+        let keys = self.universe.covered(&wildcard.namespace, prefix).into_iter().rev();
+        keys.map(|key| {
+            let key = AssetKey { namespace: wildcard.namespace.clone(), key };
+            let known = self.known.get(&key).map(|(relation, _)| &**relation);
+            (key, known)
+        })
+        .collect()
+    }
+
     /// The hash of what `question`, asked by `document` at `place`, is answered now.
     pub(super) fn answer(&self, place: Place<'_>, document: u32, question: &Question) -> u64 {
         match question {
@@ -149,6 +162,10 @@ impl World {
                 hash_of(&bound.filter(|bound| self.is_routine(&bound.key)).map(identity))
             }
             Question::Standing(name) => hash_of(&self.standing(place, document, name)),
+            Question::Covered(name) => {
+                let covered = self.universe.bind(place, name).map(|bound| self.covered(&bound.key)).unwrap_or_default();
+                hash_of(&covered.into_iter().map(|(key, known)| (key, known.map(hash_of))).collect::<Vec<_>>())
+            }
         }
     }
 }
@@ -196,6 +213,9 @@ pub(super) enum Question {
     /// Whether this document's CREATE of a relation holds.
     #[serde(rename = "d")]
     Standing(RelationName),
+    /// What a wildcard table covers.
+    #[serde(rename = "w")]
+    Covered(RelationName),
 }
 
 /// Look-ups of one document, recorded.
@@ -228,6 +248,20 @@ impl<'w> Recorder<'w> {
     pub(super) fn bind_routine(&self, name: &RelationName) -> Option<Bound> {
         self.asked.borrow_mut().insert(Question::Callable(name.clone()));
         self.world.universe.bind(self.place, name).filter(|bound| self.world.is_routine(&bound.key))
+    }
+
+    /// What a wildcard table covers, recorded; nothing for other tables.
+    pub(super) fn covered(&self, name: &RelationName, bound: &Bound) -> Vec<(AssetKey, Option<&'w KnownRelation>)> {
+        if !bound.key.key.ends_with('*') {
+            return Vec::new();
+        }
+        self.asked.borrow_mut().insert(Question::Covered(name.clone()));
+        self.world.covered(&bound.key)
+    }
+
+    /// The other keys under which `name`, which is bound so, would stand.
+    pub(super) fn other_keys(&self, name: &RelationName, bound: &Bound) -> Vec<String> {
+        Universe::other_keys(self.place, name, &bound.key)
     }
 
     /// How this document stands to an asset that it creates with a query, recorded.

@@ -27,20 +27,22 @@ pub(super) struct Sheet {
 }
 
 impl Store {
-    /// The number of the asset called `key` in `namespace`, following aliases; gone ones too.
+    /// The number of the asset called `key` in `namespace`, following aliases, former ones
+    /// too; gone ones too.
     pub async fn find_asset(&self, run: RunNumber, namespace: &str, key: &str) -> Result<Option<AssetId>, StoreError> {
         let id: Option<i64> = sqlx::query_scalar(
             "SELECT id FROM (
-                 SELECT asset.id, 0 AS rank FROM asset JOIN asset_state ON asset_state.asset = asset.id
+                 SELECT asset.id, 0 AS rank, 0 AS newest FROM asset JOIN asset_state ON asset_state.asset = asset.id
                  WHERE namespace = ?2 AND key = ?3 AND valid_from <= ?1
                      AND (valid_to IS NULL OR ?1 < valid_to)
                  UNION ALL
-                 SELECT asset.id, 1 FROM asset_alias JOIN asset ON asset.id = asset_alias.asset
-                 WHERE namespace = ?2 AND alias = ?3 AND valid_from <= ?1 AND (valid_to IS NULL OR ?1 < valid_to)
+                 SELECT asset.id, CASE WHEN valid_to IS NULL OR ?1 < valid_to THEN 1 ELSE 2 END, valid_from
+                 FROM asset_alias JOIN asset ON asset.id = asset_alias.asset
+                 WHERE namespace = ?2 AND alias = ?3 AND valid_from <= ?1
                  UNION ALL
-                 SELECT asset.id, 2 FROM asset JOIN asset_state ON asset_state.asset = asset.id
+                 SELECT asset.id, 3, 0 FROM asset JOIN asset_state ON asset_state.asset = asset.id
                  WHERE namespace = ?2 AND key = ?3 AND valid_from <= ?1
-             ) ORDER BY rank, id LIMIT 1",
+             ) ORDER BY rank, newest DESC, id LIMIT 1",
         )
         .bind(run.0)
         .bind(namespace)
@@ -53,7 +55,7 @@ impl Store {
     /// Everything stored of one asset, or `None` where no run up to `run` knew it.
     pub async fn show_asset(&self, run: RunNumber, asset: AssetId) -> Result<Option<AssetDetail>, StoreError> {
         let rows = sqlx::query(
-            "SELECT asset.id, namespace, key, name, kind, role, valid_from, valid_to FROM asset_state
+            "SELECT asset.id, namespace, key, name, kind, role, environment, valid_from, valid_to FROM asset_state
              JOIN asset ON asset.id = asset_state.asset WHERE asset = ?2 AND valid_from <= ?1 ORDER BY valid_from",
         )
         .bind(run.0)
@@ -62,7 +64,7 @@ impl Store {
         .await?;
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(None) };
         let row = asset_row(last, &mut Shared::default())?;
-        let ended: Option<u32> = last.try_get(7)?;
+        let ended: Option<u32> = last.try_get(8)?;
         let gone_since = ended.filter(|ended| *ended <= run.0).map(RunNumber);
         // What is gone is shown as it last was.
         let seen_at = gone_since.map_or(run, |gone| RunNumber(gone.0 - 1));
@@ -72,11 +74,16 @@ impl Store {
         for placement in &sheet.writers {
             definitions.extend(self.load_definition(seen_at, asset, placement).await?);
         }
+        let mut stated = Vec::new();
+        for key in self.keys_of(run, asset).await? {
+            stated.extend(self.person_statements(Some((&key.namespace, &key.key))).await?);
+        }
+        stated.sort_by_key(|statement| statement.id);
         Ok(Some(AssetDetail {
-            stated: self.person_statements(Some((&row.namespace, &row.key))).await?,
+            stated,
             columns: self.load_columns(asset).await?,
             asset: row,
-            first_run: RunNumber(first.try_get(6)?),
+            first_run: RunNumber(first.try_get(7)?),
             gone_since,
             aliases: sheet.aliases,
             facts: sheet.facts,
@@ -217,7 +224,7 @@ impl Store {
     async fn bound_assets(&self, run: RunNumber, bound: &[Option<u32>]) -> Result<Vec<Option<AssetRow>>, StoreError> {
         let ids: Vec<u32> = bound.iter().flatten().copied().collect();
         let rows = sqlx::query(
-            "SELECT asset.id, namespace, key, name, kind, role FROM asset_state JOIN asset ON asset.id = asset_state.asset
+            "SELECT asset.id, namespace, key, name, kind, role, environment FROM asset_state JOIN asset ON asset.id = asset_state.asset
              WHERE asset IN (SELECT value FROM json_each(?2)) AND valid_from <= ?1 AND (valid_to IS NULL OR ?1 < valid_to)",
         )
         .bind(run.0)

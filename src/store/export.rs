@@ -77,6 +77,10 @@ enum Line<'a> {
         name: &'a str,
         kind: &'static str,
         role: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        environment: Option<&'a str>,
+        #[serde(skip_serializing_if = "<[String]>::is_empty")]
+        aliases: &'a [String],
         documents: Vec<&'a str>,
         owners: Vec<Owner<'a>>,
         deprecated: Option<Deprecated<'a>>,
@@ -182,6 +186,8 @@ fn asset_line<'a>(asset: &'a AssetRow, sheet: &'a Sheet, stale: bool) -> Line<'a
         name: &asset.name,
         kind: asset.kind.word(),
         role: asset.role.word(),
+        environment: asset.environment.as_deref(),
+        aliases: &sheet.aliases,
         documents,
         owners: sheet.facts.iter().filter_map(owner).collect(),
         deprecated: sheet.facts.iter().find_map(deprecated),

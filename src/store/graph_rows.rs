@@ -23,12 +23,12 @@ impl Store {
     /// Assets of `run`, sorted by number: all, or those in a JSON list.
     pub(super) async fn assets_among(&self, run: RunNumber, only: Option<&str>) -> Result<Vec<AssetRow>, StoreError> {
         let statement = if only.is_some() {
-            "SELECT asset.id, namespace, key, name, kind, role FROM asset_state
+            "SELECT asset.id, namespace, key, name, kind, role, environment FROM asset_state
              JOIN asset ON asset.id = asset_state.asset
              WHERE asset IN (SELECT value FROM json_each(?2))
                  AND valid_from <= ?1 AND (valid_to IS NULL OR ?1 < valid_to) ORDER BY asset.id"
         } else {
-            "SELECT asset.id, namespace, key, name, kind, role FROM asset_state
+            "SELECT asset.id, namespace, key, name, kind, role, environment FROM asset_state
              JOIN asset ON asset.id = asset_state.asset
              WHERE ?2 IS NULL AND valid_from <= ?1 AND (valid_to IS NULL OR ?1 < valid_to) ORDER BY asset.id"
         };
@@ -153,11 +153,11 @@ impl Shared {
     }
 }
 
-/// Reads (id, namespace, key, name, kind, role).
+/// Reads (id, namespace, key, name, kind, role, environment).
 pub(super) fn asset_row(row: &SqliteRow, namespaces: &mut Shared) -> Result<AssetRow, StoreError> {
     let (kind, role): (&str, &str) = (row.try_get(4)?, row.try_get(5)?);
     let key: Arc<str> = Arc::from(row.try_get::<&str, _>(2)?);
-    let name: &str = row.try_get(3)?;
+    let (name, environment): (&str, &str) = (row.try_get(3)?, row.try_get(6)?);
     Ok(AssetRow {
         id: AssetId(row.try_get(0)?),
         namespace: namespaces.get(row.try_get(1)?),
@@ -165,6 +165,7 @@ pub(super) fn asset_row(row: &SqliteRow, namespaces: &mut Shared) -> Result<Asse
         key,
         kind: AssetKind::from_word(kind).ok_or_else(|| StoreError::Damaged(format!("asset kind {kind}")))?,
         role: AssetRole::from_word(role).ok_or_else(|| StoreError::Damaged(format!("asset role {role}")))?,
+        environment: (!environment.is_empty()).then(|| namespaces.get(environment)),
     })
 }
 

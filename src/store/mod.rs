@@ -5,6 +5,7 @@
 //! append-only tables, untouched by runs. All SQL against our own database is in this module; none of
 //! it is ever built from text.
 
+mod aliases;
 mod analyses;
 mod assets;
 mod diagnostics;

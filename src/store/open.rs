@@ -17,6 +17,7 @@ const FILE: &str = "wellspring.db";
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "catalog", include_str!("../../migrations/0001_catalog.sql")),
     (2, "source settings", include_str!("../../migrations/0002_source_settings.sql")),
+    (3, "environments", include_str!("../../migrations/0003_environments.sql")),
     (4, "people", include_str!("../../migrations/0004_people.sql")),
 ];
 

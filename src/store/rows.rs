@@ -24,6 +24,8 @@ pub struct AssetRow {
     pub kind: AssetKind,
     /// The part it plays.
     pub role: AssetRole,
+    /// The environment that `[[names]]` rules give its name; `None` for prod.
+    pub environment: Option<Arc<str>>,
 }
 
 /// One numbered column.

@@ -118,6 +118,8 @@ pub struct AssetState {
     pub kind: AssetKind,
     /// The part it plays.
     pub role: AssetRole,
+    /// The environment that `[[names]]` rules give its name; `None` for prod.
+    pub environment: Option<String>,
     /// Only stale lineage speaks of it.
     pub stale: bool,
     /// Other keys in its namespace that mean it, sorted.

@@ -51,7 +51,7 @@ impl Store {
             .bind(to_json(&gone)?)
             .execute(&self.crawl)
             .await?;
-        for statement in CLOSE_UP.iter().chain(SWEEP) {
+        for statement in CLOSE_UP.iter().chain(CLOSE_UP_ALIASES).chain(SWEEP) {
             sqlx::query(*statement).execute(&self.crawl).await?;
         }
         tracing::info!(runs = gone.len(), "old runs thinned out");
@@ -109,16 +109,21 @@ macro_rules! close_up {
     };
 }
 
-const CLOSE_UP: &[&str] = close_up!(
-    "document_version",
-    "placement",
-    "diagnostic",
-    "asset_state",
-    "asset_alias",
-    "asset_fact",
-    "declared_schema",
-    "inferred_columns"
-);
+const CLOSE_UP: &[&str] =
+    close_up!("document_version", "placement", "diagnostic", "asset_state", "asset_fact", "declared_schema", "inferred_columns");
+
+/// Aliases close up likewise, but the newest row of each stays: what people stated under a former
+/// name follows it.
+const CLOSE_UP_ALIASES: &[&str] = &[
+    "DELETE FROM asset_alias WHERE NOT EXISTS (SELECT 1 FROM run WHERE state = 'published'
+             AND number >= valid_from AND (valid_to IS NULL OR number < valid_to))
+         AND EXISTS (SELECT 1 FROM asset_alias AS newer WHERE newer.asset = asset_alias.asset
+             AND newer.alias = asset_alias.alias AND newer.valid_from > asset_alias.valid_from)",
+    "UPDATE asset_alias SET
+         valid_from = (SELECT min(number) FROM run WHERE state = 'published' AND number >= valid_from),
+         valid_to = (SELECT min(number) FROM run WHERE state = 'published' AND number >= valid_to)
+         WHERE valid_from NOT IN (SELECT number FROM run) OR valid_to NOT IN (SELECT number FROM run)",
+];
 
 /// What nothing refers to any more; SQLite uses the room again.
 const SWEEP: &[&str] = &[

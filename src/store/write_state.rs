@@ -213,7 +213,7 @@ impl Store {
 
     async fn standing_assets(&self) -> Result<HashMap<i64, AssetDigests>, StoreError> {
         let rows = sqlx::query(
-            "SELECT asset, name, kind, role, stale, facts_digest, declared_digest, inferred_digest
+            "SELECT asset, name, kind, role, stale, environment, facts_digest, declared_digest, inferred_digest
              FROM asset_state WHERE valid_to IS NULL",
         )
         .fetch_all(&self.crawl)
@@ -221,10 +221,10 @@ impl Store {
         rows.iter()
             .map(|row| {
                 let digests = AssetDigests {
-                    words: (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?, row.try_get(4)?),
-                    facts: digest_of(row.try_get(5)?)?,
-                    declared: digest_of(row.try_get(6)?)?,
-                    inferred: digest_of(row.try_get(7)?)?,
+                    words: (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?, row.try_get(4)?, row.try_get(5)?),
+                    facts: digest_of(row.try_get(6)?)?,
+                    declared: digest_of(row.try_get(7)?)?,
+                    inferred: digest_of(row.try_get(8)?)?,
                 };
                 Ok((row.try_get(0)?, digests))
             })
@@ -242,8 +242,8 @@ struct StandingDocuments {
 /// An asset's state in parts that are written apart.
 #[derive(PartialEq, Eq)]
 struct AssetDigests {
-    /// Name, kind, role, stale.
-    words: (String, String, String, bool),
+    /// Name, kind, role, stale, environment ("" for prod).
+    words: (String, String, String, bool, String),
     facts: [u8; 16],
     declared: [u8; 16],
     inferred: [u8; 16],
@@ -353,8 +353,8 @@ async fn open_assets(
     close(connection, run, CLOSE_STATES, &changed.iter().map(|change| change.number).collect::<Vec<_>>()).await?;
     let mut states = Vec::with_capacity(changed.len());
     for change in changed {
-        let AssetDigests { words: (name, kind, role, stale), facts, declared, inferred } = &digests[change.at];
-        let words = (change.number, name, kind, role, u8::from(*stale));
+        let AssetDigests { words: (name, kind, role, stale, environment), facts, declared, inferred } = &digests[change.at];
+        let words = (change.number, name, kind, role, u8::from(*stale), environment);
         states.push((words, hex(facts), hex(declared), hex(inferred), run));
     }
     insert_rows(connection, OPEN_STATES, &states).await?;
@@ -397,8 +397,8 @@ async fn open_assets(
 }
 
 const OPEN_STATES: &str = "INSERT INTO asset_state
-    (asset, name, kind, role, stale, facts_digest, declared_digest, inferred_digest, valid_from)
-    SELECT value->0->>0, value->0->>1, value->0->>2, value->0->>3, value->0->>4,
+    (asset, name, kind, role, stale, environment, facts_digest, declared_digest, inferred_digest, valid_from)
+    SELECT value->0->>0, value->0->>1, value->0->>2, value->0->>3, value->0->>4, value->0->>5,
         unhex(value->>1), unhex(value->>2), unhex(value->>3), value->>4 FROM json_each(?1)";
 const OPEN_ALIASES: &str =
     "INSERT INTO asset_alias (asset, alias, valid_from) SELECT value->>0, value->>1, value->>2 FROM json_each(?1)";
@@ -457,7 +457,13 @@ fn digest_asset(asset: &AssetState, documents: &[i64]) -> Result<AssetDigests, S
     }
     let declared = to_json(&declared.into_iter().collect::<Vec<_>>())?;
     Ok(AssetDigests {
-        words: (asset.name.clone(), asset.kind.word().into(), asset.role.word().into(), asset.stale),
+        words: (
+            asset.name.clone(),
+            asset.kind.word().into(),
+            asset.role.word().into(),
+            asset.stale,
+            asset.environment.clone().unwrap_or_default(),
+        ),
         facts: xxh3_128(facts.as_bytes()).to_be_bytes(),
         declared: xxh3_128(declared.as_bytes()).to_be_bytes(),
         inferred: xxh3_128(inferred.as_bytes()).to_be_bytes(),

@@ -39,6 +39,8 @@ mod lineage;
 #[cfg(test)]
 mod little_company;
 #[cfg(test)]
+mod names;
+#[cfg(test)]
 mod parse;
 #[cfg(test)]
 mod public_address;

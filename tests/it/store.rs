@@ -68,6 +68,7 @@ fn asset(name: &str, role: AssetRole) -> AssetState {
         name: name.into(),
         kind: AssetKind::Table,
         role,
+        environment: None,
         stale: false,
         aliases: vec![format!("old.{name}")],
         facts: vec![(FactKind::Owner { name: format!("{name}@example.org") }, 0, 2)],
@@ -249,7 +250,39 @@ async fn a_backup_restores_to_the_same_export() {
     Store::restore(&folder.path().join("data"), &backup).await.unwrap();
     let store = Store::open(&folder.path().join("data")).await.unwrap();
     assert_eq!((store.latest_run().await.unwrap(), export(&store, run).await), (Some(run), before));
-    assert_eq!(store.schema_version().await.unwrap(), 4);
+    assert_eq!(store.schema_version().await.unwrap(), newest_migration());
+}
+
+/// The number of the newest file in `migrations/`.
+fn newest_migration() -> i64 {
+    let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).unwrap();
+    let numbers = files.map(|file| file.unwrap().file_name().to_str().unwrap()[..4].parse().unwrap());
+    numbers.max().unwrap()
+}
+
+#[tokio::test]
+async fn an_older_database_is_backed_up_and_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wellspring.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let first = sqlx::migrate::Migration::new(
+        1,
+        "catalog".into(),
+        sqlx::migrate::MigrationType::Simple,
+        sqlx::SqlSafeStr::into_sql_str(include_str!("../../migrations/0001_catalog.sql")),
+        false,
+    );
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    sqlx::migrate::Migrator::with_migrations(vec![first]).run(&pool).await.unwrap();
+    sqlx::query("INSERT INTO source (name) VALUES ('kept')").execute(&pool).await.unwrap();
+    pool.close().await;
+    let store = Store::open(folder.path()).await.unwrap();
+    assert_eq!(store.schema_version().await.unwrap(), newest_migration());
+    store.close().await;
+    let backup = format!("sqlite:{}", folder.path().join("wellspring.schema-1.backup").display());
+    let backup = sqlx::SqlitePool::connect(&backup).await.unwrap();
+    let kept: String = sqlx::query_scalar("SELECT name FROM source").fetch_one(&backup).await.unwrap();
+    assert_eq!(kept, "kept");
 }
 
 #[tokio::test]
