@@ -114,7 +114,7 @@ struct IndexChange {
 }
 
 async fn write_index(store: &Store, index: &SearchIndex, run: RunNumber, change: IndexChange) -> Result<()> {
-    let stated = Arc::new(Stated::load(store).await?);
+    let stated = Arc::new(Stated::load(store, run).await?);
     let mut writer = wait_for_writer(index).await?;
     writer.note_statements(stated.newest());
     if change.from_nothing {

@@ -219,7 +219,7 @@ impl View {
     async fn load(store: &Store, index: &SearchIndex) -> Result<View> {
         let run = store.latest_run().await?.unwrap_or_default();
         let search = index.view().map_err(|cause| CatalogError::broken("the search index", cause))?;
-        let stated = Arc::new(Stated::load(store).await?);
+        let stated = Arc::new(Stated::load(store, run).await?);
         let (assets, facts, rows) = if run == RunNumber::default() {
             (Vec::new(), Facts::default(), GraphRows::default())
         } else {

@@ -3,14 +3,14 @@
 //! In: the append-only statements. Out: the value in force of each field, who stated it and when.
 //! Never holds what files say; [`super::View`] puts the two together.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
 use super::Result;
 use crate::{
-    model::{StatedField, StatedValue},
+    model::{AssetKey, RunNumber, StatedField, StatedValue},
     store::{PersonStatement, Store},
 };
 
@@ -19,6 +19,8 @@ use crate::{
 pub struct Stated {
     newest: i64,
     by_asset: FxHashMap<(String, String), StatedAsset>,
+    /// Keys that mean another asset in the run: what was stated under them is stated of it.
+    aliases: Arc<BTreeMap<AssetKey, AssetKey>>,
 }
 
 /// What people state of one asset and its columns.
@@ -55,9 +57,9 @@ pub struct StatedBy {
 }
 
 impl Stated {
-    /// Everything that people state in `store`.
-    pub(super) async fn load(store: &Store) -> Result<Stated> {
-        let mut stated = Stated::default();
+    /// Everything that people state in `store`, of the assets that are meant in `run`.
+    pub(super) async fn load(store: &Store, run: RunNumber) -> Result<Stated> {
+        let mut stated = Stated { aliases: Arc::new(store.alias_keys(run).await?), ..Stated::default() };
         stated.take(store.person_statements(None).await?);
         Ok(stated)
     }
@@ -78,7 +80,8 @@ impl Stated {
                     continue;
                 }
             };
-            let asset = self.by_asset.entry((statement.namespace, statement.key)).or_default();
+            let meant = self.meant(statement.namespace, statement.key);
+            let asset = self.by_asset.entry(meant).or_default();
             let place = (statement.column.to_lowercase(), field);
             asset.fields.insert(place, FieldState { column: statement.column, newest: statement.id, in_force });
         }
@@ -94,7 +97,14 @@ impl Stated {
         if self.by_asset.is_empty() {
             return None;
         }
-        self.by_asset.get(&(namespace.to_owned(), key.to_owned()))
+        self.by_asset.get(&self.meant(namespace.to_owned(), key.to_owned()))
+    }
+
+    /// The asset that a key means.
+    fn meant(&self, namespace: String, key: String) -> (String, String) {
+        let key = AssetKey { namespace, key };
+        let AssetKey { namespace, key } = self.aliases.get(&key).cloned().unwrap_or(key);
+        (namespace, key)
     }
 
     /// Whether nothing was ever stated.

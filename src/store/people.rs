@@ -41,7 +41,8 @@ impl Store {
             .bind(&statement.field)
             .fetch_one(&mut *transaction)
             .await?;
-            if newest != *seen {
+            // Under a former name of the asset more may have been seen than stands under this one.
+            if newest > *seen {
                 overtaken.push(at);
             }
         }

@@ -25,9 +25,9 @@ mod descriptions;
 mod drift;
 #[cfg(test)]
 mod fingerprint;
+mod git_server;
 #[cfg(test)]
 mod governance;
-mod git_server;
 #[cfg(test)]
 mod graph;
 #[cfg(test)]

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use wellspring::{
+    catalog::Catalog,
     config::{Config, NameRule},
     crawl::{Silent, crawl_readings},
     model::{Dialect, RunNumber},
-    store::{PersonStatement, Retention, Store},
+    store::{NewStatement, PersonStatement, Retention, Store},
 };
 
 use crate::small_repository::{Files, config, crawl_files, export, files, read, summary};
@@ -36,11 +37,13 @@ async fn state(store: &Store, key: &str) {
         column: String::new(),
         field: "description".into(),
         value: Some(serde_json::json!("what we sold")),
+        withdraws: false,
         person: "analyst@example.com".into(),
         at: 1,
         undoes: None,
+        batch: None,
     };
-    store.state_of_person(&statement).await.unwrap();
+    store.append_statements(&[NewStatement { statement, seen: None }]).await.unwrap();
 }
 
 /// (name, other names, number of statements) of the asset that `key` means.
@@ -72,6 +75,10 @@ async fn a_partial_name_that_can_be_completed_takes_along_what_people_stated_of_
     }
     let led: Vec<_> = store.alias_keys(third).await.unwrap().into_iter().map(|(one, other)| (one.key, other.key)).collect();
     assert_eq!(led, [("orders".to_owned(), "shop.orders".to_owned())]);
+    let catalog = Catalog::open(folder.path()).await.unwrap();
+    let answer = catalog.view().show_asset("duckdb", "shop.orders").await.unwrap();
+    assert_eq!(answer.descriptions.first().map(|described| described.text.as_str()), Some("what we sold"));
+    drop(catalog);
     // As of the first run it is still what it was.
     assert_eq!(meant(&store, first, "orders").await, Some(("orders".into(), vec![], 1)));
     // A table that comes to be called so takes its name back.
