@@ -69,7 +69,7 @@ impl View {
         let describe = |(schema, drift): (&DeclaredSchema, SchemaDrift)| PlacedDiagnostic {
             severity: SCHEMA_DRIFT.severity,
             code: SCHEMA_DRIFT.code.to_owned(),
-            message: drift.sentence(&schema.path),
+            message: format!("the schema {}", drift.sentence()),
             place: place(schema),
         };
         drifted(detail).into_iter().map(describe).collect()

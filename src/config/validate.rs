@@ -62,7 +62,7 @@ fn check_login(source: &SourceConfig) -> Result<(), ConfigError> {
     let https =
         source.url.as_deref().is_some_and(|url| url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")));
     let keys = [("token_env", source.token_env.is_some()), ("ca_file", source.ca_file.is_some())];
-    for (key, _) in keys.into_iter().filter(|(_, set)| *set && !https) {
+    if let Some((key, _)) = keys.into_iter().find(|(_, set)| *set && !https) {
         return refuse(format!("source `{name}` has a `{key}`, which is for a `url` that starts with https://"));
     }
     if source.user.is_some() && source.token_env.is_none() {

@@ -316,9 +316,8 @@ impl<'a> Assembly<'a> {
         for (key, draft) in self.drafts.iter().filter(|(_, draft)| !draft.stale && !draft.declared.is_empty()) {
             let Some(inferred) = inferred_columns(key, &draft.results).filter(|it| it.complete && it.whole) else { continue };
             for (document, columns) in &draft.declared {
-                let Some(state) = self.documents.get(*document as usize) else { continue };
                 if let Some(drift) = find_drift(columns, &inferred.columns) {
-                    notes.push((*document, format!("of `{}`, {}", key.key, drift.sentence(&state.path))));
+                    notes.push((*document, format!("the schema of `{}` {}", key.key, drift.sentence())));
                 }
             }
         }

@@ -199,7 +199,7 @@ impl<'a> Lowering<'a> {
             },
             outputs: target.outputs.iter().map(|output| output.name.clone()).collect(),
             complete: target.outputs_complete,
-            whole: by_layout.is_some() || target.is_defined(|at| detail.statements.get(at as usize)),
+            whole: !target.outputs_vary && (by_layout.is_some() || target.is_defined(|at| detail.statements.get(at as usize))),
             declared,
             remarks,
             standing,

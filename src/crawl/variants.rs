@@ -1,9 +1,9 @@
 //! One lineage of all renderings of a text, with every span in bytes of the file.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::{
-    model::{Analysis, Diagnostic, RelationId, RelationName, Span, StatementLineage, TargetLineage},
+    model::{Analysis, Diagnostic, OutputColumn, RelationId, RelationName, Span, StatementLineage, TargetLineage},
     template::OffsetMap,
 };
 
@@ -60,17 +60,32 @@ fn add_target(known: &mut TargetLineage, other: TargetLineage) {
     add_missing(&mut known.rows, other.rows);
     add_missing(&mut known.calls, other.calls);
     add_missing(&mut known.remarks, other.remarks);
-    if known.outputs.is_empty() {
-        known.outputs = other.outputs;
-        known.outputs_complete = other.outputs_complete;
-    }
+    add_outputs(known, other.outputs, other.outputs_complete);
     if known.declared.is_empty() {
         known.declared = other.declared;
     }
 }
 
+/// A rendering that puts out other columns adds them: what runs once, and what runs every day, fill
+/// one table.
+fn add_outputs(known: &mut TargetLineage, outputs: Vec<OutputColumn>, complete: bool) {
+    if known.outputs.is_empty() {
+        (known.outputs, known.outputs_complete) = (outputs, complete);
+        return;
+    }
+    if outputs.is_empty() {
+        return;
+    }
+    known.outputs_complete &= complete;
+    let fold = |output: &OutputColumn| output.name.to_lowercase();
+    let (mine, theirs): (HashSet<String>, HashSet<String>) =
+        (known.outputs.iter().map(fold).collect(), outputs.iter().map(fold).collect());
+    known.outputs_vary |= mine != theirs;
+    known.outputs.extend(outputs.into_iter().filter(|output| !mine.contains(&fold(output))));
+}
+
 fn add_missing<T: Clone + Eq + std::hash::Hash>(known: &mut Vec<T>, other: Vec<T>) {
-    let seen: std::collections::HashSet<T> = known.iter().cloned().collect();
+    let seen: HashSet<T> = known.iter().cloned().collect();
     known.extend(other.into_iter().filter(|item| !seen.contains(item)));
 }
 

@@ -38,18 +38,13 @@ pub fn find_drift(declared: &[DeclaredColumn], written: &[String]) -> Option<Sch
 }
 
 impl SchemaDrift {
-    /// What differs, as a sentence; `path` is the file that declares.
-    pub fn sentence(&self, path: &str) -> String {
-        let (unwritten, undeclared) = (list(&self.unwritten), list(&self.undeclared));
-        match (self.unwritten.is_empty(), self.undeclared.is_empty()) {
-            (false, false) => {
-                format!(
-                    "{path} declares {unwritten}, which the SQL does not write; the SQL writes {undeclared}, which it does not declare"
-                )
-            }
-            (false, true) => format!("{path} declares {unwritten}, which the SQL does not write"),
-            (true, _) => format!("the SQL writes {undeclared}, which {path} does not declare"),
-        }
+    /// What differs, as the end of a sentence about the declaration: `declares … which the SQL does not write`.
+    pub fn sentence(&self) -> String {
+        let unwritten =
+            (!self.unwritten.is_empty()).then(|| format!("declares {}, which the SQL does not write", list(&self.unwritten)));
+        let undeclared =
+            (!self.undeclared.is_empty()).then(|| format!("does not declare {}, which the SQL writes", list(&self.undeclared)));
+        unwritten.into_iter().chain(undeclared).collect::<Vec<_>>().join(", and ")
     }
 }
 
@@ -87,9 +82,8 @@ mod tests {
         let found = drift(&["id", "created_at", "item.sku", "item.n"], &["id", "create_date"]).unwrap();
         assert_eq!((found.unwritten.join(" "), found.undeclared.join(" ")), ("created_at item".into(), "create_date".into()));
         assert_eq!(
-            found.sentence("a/schema.yaml"),
-            "a/schema.yaml declares `created_at`, `item`, which the SQL does not write; \
-             the SQL writes `create_date`, which it does not declare"
+            found.sentence(),
+            "declares `created_at`, `item`, which the SQL does not write, and does not declare `create_date`, which the SQL writes"
         );
     }
 
@@ -97,7 +91,7 @@ mod tests {
     fn a_long_list_is_cut_in_the_sentence() {
         let names: Vec<String> = (0..9).map(|at| format!("c{at}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let sentence = drift(&[], &names).unwrap().sentence("s");
-        assert_eq!(sentence, "the SQL writes `c0`, `c1`, `c2`, `c3`, `c4`, `c5` and 3 more, which s does not declare");
+        let sentence = drift(&[], &names).unwrap().sentence();
+        assert_eq!(sentence, "does not declare `c0`, `c1`, `c2`, `c3`, `c4`, `c5` and 3 more, which the SQL writes");
     }
 }

@@ -125,6 +125,10 @@ pub struct TargetLineage {
     pub outputs: Vec<OutputColumn>,
     /// False while a star among `outputs` is not expanded.
     pub outputs_complete: bool,
+    /// Whether the renderings of a template put out different columns; `outputs` holds those of all. Set
+    /// by the crawl.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub outputs_vary: bool,
     /// Columns declared by DDL, with types; nested fields are not flattened here.
     pub declared: Vec<DeclaredColumn>,
     /// Routines called on the way.

@@ -286,6 +286,7 @@ fn feeds(edge: &ColumnEdge, column: &str) -> bool {
 /// A target that nothing is known of yet.
 pub(crate) fn empty(relation: Option<RelationId>) -> TargetLineage {
     TargetLineage {
+        outputs_vary: false,
         relation,
         kind: None,
         statements: Vec::new(),

@@ -26,8 +26,8 @@ async fn a_schema_file_that_says_otherwise_than_the_sql_is_told_at_the_file() {
         ("fine.schema", "at id"),
     ])
     .await;
-    let said = "of `main.t`, t.schema declares `created_at`, which the SQL does not write; \
-                the SQL writes `created_date`, which it does not declare";
+    let said = "the schema of `main.t` declares `created_at`, which the SQL does not write, and \
+                does not declare `created_date`, which the SQL writes";
     assert_eq!(found, [("t.schema".to_owned(), said.to_owned())]);
 }
 
