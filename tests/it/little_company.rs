@@ -399,6 +399,7 @@ fn analyse(model: &Model) -> NewAnalysis {
             rows: rows.clone(),
             outputs: outputs.clone(),
             outputs_complete: true,
+            outputs_vary: false,
             derivation: derivation(model, whole),
             ..StatementLineage::default()
         }],
@@ -411,6 +412,7 @@ fn analyse(model: &Model) -> NewAnalysis {
             rows,
             outputs,
             outputs_complete: true,
+            outputs_vary: false,
             declared: Vec::new(),
             calls: Vec::new(),
             remarks: Vec::new(),

@@ -52,6 +52,7 @@ fn analysis(script: &str) -> NewAnalysis {
                 rows: vec![],
                 outputs: vec![],
                 outputs_complete: true,
+                outputs_vary: false,
                 declared: vec![],
                 calls: vec![],
                 remarks: Vec::new(),
