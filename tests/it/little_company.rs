@@ -399,7 +399,6 @@ fn analyse(model: &Model) -> NewAnalysis {
             rows: rows.clone(),
             outputs: outputs.clone(),
             outputs_complete: true,
-            outputs_vary: false,
             derivation: derivation(model, whole),
             ..StatementLineage::default()
         }],

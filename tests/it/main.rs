@@ -16,15 +16,16 @@ mod crash;
 #[cfg(test)]
 mod crawl;
 #[cfg(test)]
-mod demo;
-#[cfg(test)]
 mod definitions;
+#[cfg(test)]
+mod demo;
 #[cfg(test)]
 mod descriptions;
 #[cfg(test)]
 mod drift;
 #[cfg(test)]
 mod fingerprint;
+#[cfg(test)]
 mod git_server;
 #[cfg(test)]
 mod governance;
