@@ -23,6 +23,10 @@ impl Config {
                 *path = path.take().map(|relative| folder.join(relative));
             }
         }
+        for log in &mut config.logs {
+            log.path = folder.join(&log.path);
+            log.people = log.people.take().map(|people| folder.join(people));
+        }
         config.data = config.data.map(|data| folder.join(data));
         config.file = Some(path.to_owned());
         check_config(&config)?;

@@ -21,7 +21,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Dialect;
+use crate::model::{Dialect, KeepUsers, LogFormat};
 
 pub use address::without_credentials;
 pub use data_folder::user_data_home;
@@ -58,6 +58,9 @@ pub struct Config {
     /// `[[source]]`: what is crawled; of two definitions of one relation the first source wins.
     #[serde(rename = "source")]
     pub sources: Vec<SourceConfig>,
+    /// `[[log]]`: query logs, which say what really runs and who really asks.
+    #[serde(rename = "log")]
+    pub logs: Vec<LogConfig>,
     /// `[[names]]`: rules that fold or ignore names; the first that matches decides.
     pub names: Vec<NameRule>,
     /// The file that this was read from; not a key.
@@ -186,6 +189,47 @@ pub struct SourceConfig {
     pub permalink: Option<String>,
 }
 
+/// `[[log]]`: a query log.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogConfig {
+    /// What it is called; unique among logs and sources.
+    pub name: String,
+    /// A file, or a folder that files are added to; relative to the file. What was read is known by its
+    /// content: a renamed, packed or growing file is read once.
+    pub path: PathBuf,
+    /// Its format. Default: told from the content of each file.
+    #[serde(default)]
+    pub format: Option<LogFormat>,
+    /// The dialect of its SQL. Default: its warehouse's, else the format's.
+    #[serde(default)]
+    pub dialect: Option<Dialect>,
+    /// The `[[warehouse]]` that it is of. Default: the one of its dialect.
+    #[serde(default)]
+    pub warehouse: Option<String>,
+    /// Database (project, catalog) of names that have none. Default: as the log says, else the warehouse's.
+    #[serde(default)]
+    pub database: Option<String>,
+    /// Schema (dataset) of names that have none. Default: as the log says, else the warehouse's.
+    #[serde(default)]
+    pub schema: Option<String>,
+    /// What becomes of the names of people: `"keep"` (default), `"hash"` or `"drop"`. It holds for what
+    /// is read from then on.
+    #[serde(default)]
+    pub users: KeepUsers,
+    /// A JSON file of people behind what tools call them: `{"metabase:7": "ana@example.com"}`; relative
+    /// to the file.
+    #[serde(default)]
+    pub people: Option<PathBuf>,
+    /// Users that are no people, `*` is any run. Default: the usual names of service accounts.
+    #[serde(default = "default_service_accounts")]
+    pub service_accounts: Vec<String>,
+    /// For logs of no vendor: which column holds `query`, `timestamp`, `user`, `session_id`, `database`,
+    /// `schema`, `duration_ms`, `status`, `error`, `tool`, `id`, `bytes`, `dialect`.
+    #[serde(default)]
+    pub columns: BTreeMap<String, String>,
+}
+
 /// How the files of a source are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -238,6 +282,7 @@ impl Default for Config {
             limits: Limits::default(),
             warehouses: Vec::new(),
             sources: Vec::new(),
+            logs: Vec::new(),
             names: Vec::new(),
             file: None,
         }
@@ -290,6 +335,11 @@ impl Config {
         warehouse
     }
 
+    /// The warehouse that the names in `log` belong to, when its SQL is in `dialect`.
+    pub fn warehouse_of_log(&self, log: &LogConfig, dialect: Dialect) -> WarehouseConfig {
+        self.warehouse_of(&log.as_source(), dialect)
+    }
+
     /// `base_url` taken apart; `None` where it is not set.
     ///
     /// # Errors
@@ -307,6 +357,21 @@ impl Config {
     }
 }
 
+impl LogConfig {
+    /// The log as a source of documents: what it asks is SQL like any other.
+    pub fn as_source(&self) -> SourceConfig {
+        SourceConfig {
+            name: self.name.clone(),
+            path: Some(self.path.clone()),
+            dialect: self.dialect,
+            warehouse: self.warehouse.clone(),
+            database: self.database.clone(),
+            schema: self.schema.clone(),
+            ..SourceConfig::default()
+        }
+    }
+}
+
 impl SourceConfig {
     /// Where it is, as a person would write it, without a password.
     pub fn place(&self) -> String {
@@ -316,6 +381,44 @@ impl SourceConfig {
             (None, None) => String::new(),
         }
     }
+}
+
+/// Users that are usually no people.
+pub fn default_service_accounts() -> Vec<String> {
+    [
+        "*.gserviceaccount.com",
+        "svc_*",
+        "svc-*",
+        "*_svc",
+        "*-svc",
+        "service-*",
+        "service_*",
+        "*service-account*",
+        "sa-*",
+        "airflow*",
+        "dagster*",
+        "prefect*",
+        "dbt*",
+        "looker*",
+        "metabase*",
+        "superset*",
+        "tableau*",
+        "redash*",
+        "grafana*",
+        "fivetran*",
+        "airbyte*",
+        "stitch*",
+        "etl*",
+        "scheduler*",
+        "system",
+        "rdsdb",
+        "postgres",
+        "default",
+        "*_bot",
+        "*-bot",
+    ]
+    .map(str::to_owned)
+    .to_vec()
 }
 
 /// Names and addresses of the bots that commit most often.

@@ -21,6 +21,20 @@ pub(super) fn check_config(config: &Config) -> Result<(), ConfigError> {
         }
         check_source(source, &warehouses)?;
     }
+    for log in &config.logs {
+        let name = &log.name;
+        if name.is_empty() || name.contains(['/', '\\', '\0']) {
+            return refuse(format!("`{name}` cannot be the name of a [[log]]: it is empty or holds a slash"));
+        }
+        if !names.insert(name.as_str()) {
+            return refuse(format!("two [[source]] or [[log]] are called `{name}`"));
+        }
+        if let Some(warehouse) = &log.warehouse
+            && !warehouses.contains(warehouse.as_str())
+        {
+            return refuse(format!("log `{name}` speaks of the warehouse `{warehouse}`, but no [[warehouse]] is called so"));
+        }
+    }
     for rule in &config.names {
         check_rule(rule, &warehouses)?;
     }

@@ -18,6 +18,7 @@ mod layout;
 mod metadata;
 mod metrics;
 mod permalink;
+pub mod query_log;
 mod reading;
 mod review;
 mod schema;
