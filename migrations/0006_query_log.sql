@@ -34,6 +34,7 @@ CREATE TABLE query_shape (
     destination TEXT,                   -- the table that a bare SELECT filled, dotted
     kind        TEXT    NOT NULL CONSTRAINT query_shape_kind CHECK (kind IN ('statement', 'session')),
     succeeded   INTEGER NOT NULL,       -- 1: it ran without an error at least once
+    staged      INTEGER NOT NULL,       -- 1: what it made was renamed; a session has it
     CONSTRAINT query_shape_once UNIQUE (source, key)
 ) STRICT;
 

@@ -340,7 +340,7 @@ impl Draft {
         if !self.results.last().is_some_and(|last| Arc::ptr_eq(last, results)) {
             self.results.push(results.clone());
         }
-        if let Some(kind) = target.kind.filter(|kind| *kind != AssetKind::Query) {
+        if let Some(kind) = target.kind.filter(|kind| *kind != AssetKind::Query && !target.observed) {
             self.makers.push(Maker { place, kind, standing: target.standing, declared: target.declared.clone() });
         }
         if !target.declared.is_empty() && target.standing.holds() {
@@ -408,7 +408,7 @@ fn count(parts: &Parts<'_>, state: &CatalogState) -> RunCounts {
     };
     let own: u64 = state.documents.iter().map(|document| document.diagnostics.len() as u64).sum();
     RunCounts {
-        documents: parts.analysed.outcomes.len() as u64,
+        documents: parts.sources.iter().flat_map(|source| &source.documents).filter(|it| !it.role.is_logged()).count() as u64,
         analysed: parts.analysed.fresh,
         assets: state.assets.len() as u64,
         columns: state.assets.iter().map(columns).sum(),

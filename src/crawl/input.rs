@@ -148,6 +148,11 @@ impl ReadSource {
         ReadSource { config, warehouse, reading, settings, fingerprint, failure: None }
     }
 
+    /// A log, whose documents are shapes of queries; `fingerprint` changes with every entry.
+    pub(super) fn of_log(config: SourceConfig, warehouse: WarehouseConfig, reading: Reading, fingerprint: String) -> Self {
+        ReadSource { config, warehouse, reading, settings: String::new(), fingerprint, failure: None }
+    }
+
     /// Whether this reading says anything that the run `last` did not.
     pub(super) fn differs_from(&self, last: &RunSource) -> bool {
         let commit = self.reading.commit.as_ref().map(|commit| &commit.id);

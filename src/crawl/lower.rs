@@ -11,7 +11,7 @@ use super::{
 };
 use crate::model::{
     Analysis, AssetKey, AssetKind, ColumnEdgeKind, DeclaredColumn, Diagnostic, Dialect, DocumentRole, KnownRelation, LineIndex,
-    NAME_BY_SUFFIX, RelationId, SYNTAX_ERROR, Span, TABLE_LEVEL_ONLY, TEMPLATE_ERROR, TargetLineage, UNKNOWN_RELATION,
+    NAME_BY_SUFFIX, RelationId, RowEdgeKind, SYNTAX_ERROR, Span, TABLE_LEVEL_ONLY, TEMPLATE_ERROR, TargetLineage, UNKNOWN_RELATION,
 };
 use crate::store::{NewAnalysis, NewColumnEdge, NewRowEdge, PlacedDiagnostic};
 
@@ -54,6 +54,9 @@ pub(super) struct TargetResult {
     pub(super) standing: Standing,
     /// What DDL says: (column or "", text, line), without what `declared` holds.
     pub(super) remarks: Vec<(String, String, u32)>,
+    /// A log saw it; no file says so.
+    #[serde(default)]
+    pub(super) observed: bool,
 }
 
 /// Whether an asset is what the layout says of its file, whatever the SQL does: a table may be filled
@@ -102,6 +105,7 @@ impl<'a> Lowering<'a> {
             targets: Vec::with_capacity(detail.targets.len()),
             writes: Vec::new(),
             checks: Vec::new(),
+            reads: Vec::new(),
             columns: Vec::new(),
             rows: Vec::new(),
             asset_edges: Vec::new(),
@@ -118,6 +122,9 @@ impl<'a> Lowering<'a> {
         self.link_wildcards(&bounds, &mut new, &mut results);
         if self.document.role == DocumentRole::Check {
             new.checks = results.reads.iter().filter_map(|(key, _)| self.numbers.get(key).copied()).collect();
+        }
+        if self.document.role.is_logged() {
+            self.lower_reads(&bounds, &mut new);
         }
         self.place_diagnostics(&bounds, &mut new, &mut results);
         self.keep_broken_target(&mut new, &mut results);
@@ -168,7 +175,7 @@ impl<'a> Lowering<'a> {
         detail.targets[at].superseded = !standing.holds();
         let target = &detail.targets[at];
         let named = match self.document.role {
-            DocumentRole::Check => None,
+            DocumentRole::Check | DocumentRole::Failed => None,
             _ => self.name_target(target, bounds, detail.targets.len() == 1),
         };
         let Some((key, name)) = named else {
@@ -203,6 +210,7 @@ impl<'a> Lowering<'a> {
             declared,
             remarks,
             standing,
+            observed: self.document.role == DocumentRole::Logged,
             filled: !target.outputs.is_empty() || !target.sources.is_empty() || !target.columns.is_empty(),
         });
         new.detail = detail;
@@ -244,6 +252,7 @@ impl<'a> Lowering<'a> {
             filled: false,
             standing: Standing::Adds,
             remarks: Vec::new(),
+            observed: self.document.role.is_logged(),
         });
     }
 
@@ -251,7 +260,8 @@ impl<'a> Lowering<'a> {
     fn standing(&self, detail: &Analysis, target: &TargetLineage) -> Standing {
         let role = self.document.role;
         let name = match target.relation {
-            _ if role == DocumentRole::Check => None,
+            // What a log saw is added to what files say; it takes the place of nothing.
+            _ if role == DocumentRole::Check || role.is_logged() => None,
             Some(relation) => {
                 detail.relations.get(relation as usize).filter(|_| target.is_defined(|at| detail.statements.get(at as usize)))
             }
@@ -319,6 +329,61 @@ impl<'a> Lowering<'a> {
         target.sources.iter().map(|relation| (*relation, line_of(relation))).collect()
     }
 
+    /// What a logged query reads, and what it does with each column.
+    fn lower_reads(&mut self, bounds: &[Option<Bound>], new: &mut NewAnalysis) {
+        let dialect = self.document.dialect;
+        let mut read: BTreeMap<RelationId, BTreeMap<String, u8>> = BTreeMap::new();
+        for target in &new.detail.targets {
+            for relation in &target.sources {
+                read.entry(*relation).or_default();
+            }
+            let columns = target.columns.iter().map(|edge| (edge.from, &edge.from_column, 1u8));
+            let rows = target.rows.iter().map(|edge| {
+                let bit = match edge.kind {
+                    RowEdgeKind::Filter => 2,
+                    RowEdgeKind::Join => 4,
+                    RowEdgeKind::GroupBy => 8,
+                    RowEdgeKind::Sort => 16,
+                };
+                (edge.from, &edge.from_column, bit)
+            });
+            for (from, column, bit) in columns.chain(rows) {
+                if let Some(from) = from {
+                    *read.entry(from).or_default().entry(column_key(dialect, column)).or_default() |= bit;
+                }
+            }
+        }
+        let mut by_asset: BTreeMap<u32, BTreeMap<String, u8>> = BTreeMap::new();
+        let failed = self.document.role == DocumentRole::Failed;
+        for (relation, columns) in read {
+            let bound = bounds.get(relation as usize).and_then(Option::as_ref);
+            let Some(bound) = bound.filter(|bound| bound.known || !failed) else { continue };
+            let asset = self.number(&bound.key);
+            for (column, bits) in columns {
+                *by_asset.entry(asset).or_default().entry(column).or_default() |= bits;
+            }
+            by_asset.entry(asset).or_default();
+        }
+        new.reads = by_asset.into_iter().collect();
+    }
+
+    /// Of a logged query only that it cannot be read is worth saying: what it names is what it names.
+    fn keep_failures(&self, found: Vec<Diagnostic>, new: &mut NewAnalysis, results: &mut Results) {
+        let failures = [SYNTAX_ERROR.code, TABLE_LEVEL_ONLY.code];
+        let failed: Vec<_> = found.into_iter().filter(|diagnostic| failures.contains(&diagnostic.code.as_str())).collect();
+        results.broken = !failed.is_empty() && new.detail.targets.iter().all(|target| target.columns.is_empty());
+        if self.document.role == DocumentRole::Logged {
+            // The message quotes nothing but the shape, which holds no literal.
+            new.diagnostics = failed
+                .into_iter()
+                .map(|what| PlacedDiagnostic { line: 0, code: what.code, message: what.message, span: what.span })
+                .collect();
+            new.diagnostics.sort();
+            new.diagnostics.dedup();
+        }
+        results.diagnostics = new.diagnostics.len() as u64;
+    }
+
     /// Remembers which assets are read, and how their columns are spelled.
     fn read_relations(&self, bounds: &[Option<Bound>], detail: &Analysis, results: &mut Results) {
         let mut read: BTreeSet<RelationId> = BTreeSet::new();
@@ -340,6 +405,10 @@ impl<'a> Lowering<'a> {
         }
         let bound = |at: RelationId| bounds.get(at as usize).and_then(Option::as_ref);
         results.reads.extend(read.iter().filter_map(|at| bound(*at).map(|it| (it.key.clone(), it.name.clone()))));
+        if self.document.role == DocumentRole::Failed {
+            // What a query asks for in vain need not be there.
+            results.reads.retain(|(key, _)| bounds.iter().flatten().any(|bound| bound.known && bound.key == *key));
+        }
         results.reads.sort();
         results.reads.dedup();
         let spelled = spelled.into_iter().filter_map(|(at, names)| Some((bound(at)?.key.clone(), names)));
@@ -397,6 +466,9 @@ impl<'a> Lowering<'a> {
     fn place_diagnostics(&self, bounds: &[Option<Bound>], new: &mut NewAnalysis, results: &mut Results) {
         let read: BTreeSet<&AssetKey> = results.reads.iter().map(|(key, _)| key).collect();
         let mut found = new.detail.diagnostics.clone();
+        if self.document.role.is_logged() {
+            return self.keep_failures(found, new, results);
+        }
         for (bound, name) in bounds.iter().zip(&new.detail.relations) {
             let Some(bound) = bound.as_ref().filter(|bound| read.contains(&bound.key)) else { continue };
             if bound.guessed {

@@ -11,6 +11,7 @@ mod assemble;
 mod bind;
 mod error;
 mod input;
+mod logs;
 mod lower;
 mod order;
 mod progress;
@@ -23,6 +24,7 @@ mod world;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use error::CrawlError;
+pub use logs::LogReport;
 pub use progress::{CrawlEvent, CrawlPhase, CrawlProgress, Silent};
 
 use crate::{
@@ -125,11 +127,20 @@ async fn crawl_locked(
             }
         }
     }
-    let (mut readings, failed) = read::read_tips(config, store, progress).await?;
-    let former = read::former_sources(config, store).await?;
-    if unlisted == Unlisted::Keep {
-        readings.extend(read::keep_sources(config, store, &former).await?);
+    let log_reports = logs::read_logs(config, store, progress).await?;
+    let (mut readings, mut failed) = read::read_tips(config, store, progress).await?;
+    for (log, report) in log_reports {
+        failed.extend(report.failed.into_iter().map(|(file, why)| (format!("{log}: {file}"), why)));
     }
+    let former = read::former_sources(config, store).await?;
+    let mut kept_logs = Vec::new();
+    if unlisted == Unlisted::Keep {
+        let (logs, sources) = read::part_logs(store, &former).await?;
+        readings.extend(read::keep_sources(config, store, &sources).await?);
+        kept_logs = logs;
+    }
+    // After all files: what files say comes first.
+    readings.extend(logs::log_readings(config, store, &kept_logs).await?);
     let mut report = run::publish(config, store, lock, progress, readings).await?;
     if unlisted == Unlisted::Close {
         for name in &former {

@@ -76,11 +76,34 @@ pub(super) async fn read_tips(
     Ok((readings, failed))
 }
 
+/// A source as it was read, under its name.
+pub(super) type KeptLog = (String, SourceConfig, WarehouseConfig);
+
+/// Parts former sources into logs, as they were read, and others.
+pub(super) async fn part_logs(store: &Store, names: &[String]) -> Result<(Vec<KeptLog>, Vec<String>), CrawlError> {
+    let (mut logs, mut others) = (Vec::new(), Vec::new());
+    for name in names {
+        let known = if store.is_log(name).await? { store.source_settings(name).await? } else { None };
+        match known {
+            Some(known) => {
+                let damaged = |error: serde_json::Error| CrawlError::Incomplete(format!("how {name} was read: {error}"));
+                let (source, warehouse) = serde_json::from_str(&known).map_err(damaged)?;
+                logs.push((name.clone(), source, warehouse));
+            }
+            None => others.push(name.clone()),
+        }
+    }
+    Ok((logs, others))
+}
+
 /// The sources of the newest run that `config` does not list, in its order.
 pub(super) async fn former_sources(config: &Config, store: &Store) -> Result<Vec<String>, CrawlError> {
     let Some(run) = store.latest_run().await? else { return Ok(Vec::new()) };
     let names = store.run_sources(run).await?.into_iter().map(|source| source.name);
-    Ok(names.filter(|name| config.sources.iter().all(|source| source.name != *name)).collect())
+    let listed = |name: &String| {
+        config.sources.iter().any(|source| source.name == *name) || config.logs.iter().any(|log| log.name == *name)
+    };
+    Ok(names.filter(|name| !listed(name)).collect())
 }
 
 /// What is remembered of sources that are not configured any more.

@@ -14,6 +14,7 @@ use super::{
     assemble::{Parts, assemble},
     bind::Place,
     input::{InputFactKind, ReadSource, SourceInput, script_key, template_settings},
+    logs::write_usage,
     lower::Results,
     order::{Levels, order},
     progress::{Relay, run_blocking},
@@ -145,6 +146,7 @@ async fn write(
     let (state, mut counts) = put_together(store, progress, sources, analysed, numbers).await?;
     (counts.statements, counts.unparsed) = statements;
     counts.changed_documents = store.write_state(run, &state).await?.sql_documents;
+    write_usage(store, run).await?;
     tokio::task::spawn_blocking(move || drop(state));
     // Only now: a file that is remembered is not read again, so its text must be stored.
     for memory in memories {
@@ -246,12 +248,14 @@ impl Work {
         }
         let texts: Vec<_> = documents.iter().map(|it| (it.document, it.reader, it.key)).collect();
         let scripts = parse_all(&texts, remembered, relay);
-        let statements = scripts.iter().fold((0, 0), |sum, script| {
+        let of_files = scripts.iter().zip(&documents).filter(|(_, placed)| !placed.document.role.is_logged());
+        let statements = of_files.fold((0, 0), |sum, (script, _)| {
             let (all, unparsed) = script.names.statements;
             (sum.0 + u64::from(all), sum.1 + u64::from(unparsed))
         });
         let mut world = World::new(rules);
         learn_names(&mut world, &sources, &documents, &scripts);
+        learn_logged_names(&mut world, &documents, &scripts);
         let levels = plan(&world, &documents, &scripts);
         relay.report(CrawlEvent::Phase(CrawlPhase::Analysing));
         let fetch = |digest| fetching.fetch(digest);
@@ -269,7 +273,7 @@ impl Work {
 fn learn_names(world: &mut World, sources: &[SourceInput], documents: &[Placed<'_>], scripts: &[KnownScript]) {
     let mut definers: HashMap<AssetKey, Vec<(bool, u32)>> = HashMap::new();
     for (at, (placed, script)) in (0u32..).zip(documents.iter().zip(scripts)) {
-        if placed.document.role == DocumentRole::Check {
+        if placed.document.role == DocumentRole::Check || placed.document.role.is_logged() {
             continue;
         }
         let place = placed.place();
@@ -315,6 +319,24 @@ fn learn_names(world: &mut World, sources: &[SourceInput], documents: &[Placed<'
             };
             if let (Some(bound), InputFactKind::Columns(columns)) = (bound, &fact.what) {
                 world.declared.entry(bound.key).or_insert_with(|| columns.clone());
+            }
+        }
+    }
+}
+
+/// Makes known what logs saw written and no file defines; it takes the place of nothing that files say.
+fn learn_logged_names(world: &mut World, documents: &[Placed<'_>], scripts: &[KnownScript]) {
+    for (at, (placed, script)) in (0u32..).zip(documents.iter().zip(scripts)) {
+        if placed.document.role != DocumentRole::Logged {
+            continue;
+        }
+        let place = placed.place();
+        for name in script.names.writes.iter().chain(&placed.document.target) {
+            let known = world.universe.bind(place, name).filter(|bound| bound.known);
+            let Some(bound) = known.or_else(|| world.universe.define(place, name)) else { continue };
+            let writers = world.writers.entry(bound.key).or_default();
+            if writers.last() != Some(&at) {
+                writers.push(at);
             }
         }
     }
@@ -395,7 +417,7 @@ async fn find_stale(
     let documents = sources.iter().flat_map(|source| source.documents.iter().map(move |document| (source, document)));
     let broken: Vec<_> = documents
         .enumerate()
-        .filter(|(at, _)| analysed.outcomes[*at].results.broken)
+        .filter(|(at, (_, document))| analysed.outcomes[*at].results.broken && !document.role.is_logged())
         .map(|(at, (source, document))| (at, (source.config.name.clone(), document.path.to_string())))
         .collect();
     if broken.is_empty() {

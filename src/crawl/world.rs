@@ -304,15 +304,22 @@ pub(super) fn kind_of_role(role: DocumentRole) -> AssetKind {
         DocumentRole::Metric => AssetKind::Metric,
         DocumentRole::Chart => AssetKind::Chart,
         DocumentRole::Dashboard => AssetKind::Dashboard,
-        DocumentRole::Sql | DocumentRole::Query | DocumentRole::Script | DocumentRole::Check | DocumentRole::Ddl => {
-            AssetKind::Table
-        }
+        DocumentRole::Sql
+        | DocumentRole::Query
+        | DocumentRole::Script
+        | DocumentRole::Check
+        | DocumentRole::Ddl
+        | DocumentRole::Logged
+        | DocumentRole::Failed => AssetKind::Table,
     }
 }
 
 /// The columns that an asset's own SQL gives it: of what creates it, then of what writes into it.
 pub(super) fn inferred_columns(key: &AssetKey, results: &[Arc<Results>]) -> Option<InferredColumns> {
-    let with_query = || targets_of(key, results).filter(|target| !target.outputs.is_empty());
+    let filled = || targets_of(key, results).filter(|target| !target.outputs.is_empty());
+    // What a log saw written only speaks where no file does.
+    let by_files = filled().any(|target| !target.observed);
+    let with_query = || filled().filter(|target| !(by_files && target.observed));
     let mut targets: Vec<_> = with_query().filter(|target| target.kind.is_some()).take(1).collect();
     targets.extend(with_query().filter(|target| target.kind.is_none()));
     if targets.is_empty() {

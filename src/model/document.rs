@@ -154,9 +154,18 @@ pub enum DocumentRole {
     Chart,
     /// A SELECT over the charts of a dashboard, a column each.
     Dashboard,
+    /// A query of a log, without its literals: what was really run.
+    Logged,
+    /// A query of a log that never succeeded: what it writes was never written.
+    Failed,
 }
 
 impl DocumentRole {
+    /// Whether it comes from a query log.
+    pub fn is_logged(self) -> bool {
+        matches!(self, DocumentRole::Logged | DocumentRole::Failed)
+    }
+
     /// The word used in the store and in output.
     pub fn word(self) -> &'static str {
         match self {
@@ -170,6 +179,8 @@ impl DocumentRole {
             DocumentRole::Metric => "metric",
             DocumentRole::Chart => "chart",
             DocumentRole::Dashboard => "dashboard",
+            DocumentRole::Logged => "logged",
+            DocumentRole::Failed => "failed",
         }
     }
 }

@@ -275,6 +275,7 @@ async fn insert_analyses(
 ) -> Result<Vec<AnalysisId>, StoreError> {
     let mut ids = Vec::with_capacity(analyses.len());
     let (mut hows, mut edges, mut calls, mut diagnostics) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut reads = Vec::new();
     for (new, row) in analyses.iter().zip(numbered) {
         let answers = new.answers.to_be_bytes().to_vec();
         let script = scripts.get(&new.script).copied().unwrap_or_default();
@@ -303,6 +304,9 @@ async fn insert_analyses(
         let asset = |at: u32| row.assets.get(at as usize).copied();
         hows.extend(new.writes.iter().map(|at| (asset(*at), id, "writes")));
         hows.extend(new.checks.iter().map(|at| (asset(*at), id, "checks")));
+        for (at, columns) in &new.reads {
+            reads.push((asset(*at), id, to_json(columns)?));
+        }
         edges.extend(new.asset_edges.iter().map(|(to, from, line)| (id, asset(*to), asset(*from), *line)));
         calls.extend(new.routine_edges.iter().map(|(caller, routine)| (id, asset(*caller), asset(*routine))));
         for (ordinal, diagnostic) in new.diagnostics.iter().enumerate() {
@@ -312,6 +316,7 @@ async fn insert_analyses(
         }
     }
     insert_rows(connection, INSERT_HOWS, &hows).await?;
+    insert_rows(connection, INSERT_READS, &reads).await?;
     insert_rows(connection, INSERT_EDGES, &edges).await?;
     insert_rows(connection, INSERT_CALLS, &calls).await?;
     insert_rows(connection, INSERT_DIAGNOSTICS, &diagnostics).await?;
@@ -319,6 +324,8 @@ async fn insert_analyses(
 }
 
 const INSERT_HOWS: &str = "INSERT INTO analysis_asset (asset, analysis, how)
+    SELECT value->>0, value->>1, value->>2 FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING";
+const INSERT_READS: &str = "INSERT INTO analysis_read (asset, analysis, columns)
     SELECT value->>0, value->>1, value->>2 FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING";
 const INSERT_EDGES: &str = "INSERT INTO asset_edge (analysis, to_asset, from_asset, line)
     SELECT value->>0, value->>1, value->>2, value->>3 FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING";

@@ -156,14 +156,25 @@ impl Store {
             });
             sheet.changed_at = sheet.changed_at.max(row.try_get(4)?);
         }
+        let mut observed: HashMap<AssetId, Vec<PlacementRow>> = HashMap::new();
         let rows = sqlx::query(SELECT_PLACEMENTS).bind(run.0).bind(&ids).fetch_all(&self.readers).await?;
         for row in &rows {
-            let sheet = sheets.entry(AssetId(row.try_get(5)?)).or_default();
+            let sheet = sheets.entry(AssetId(row.try_get(6)?)).or_default();
             let placement = placement_row(row, &mut shared)?;
-            sheet.changed_at = sheet.changed_at.max(row.try_get(7)?);
-            match row.try_get::<&str, _>(6)? {
+            if !placement.logged {
+                sheet.changed_at = sheet.changed_at.max(row.try_get(8)?);
+            }
+            match row.try_get::<&str, _>(7)? {
+                // Where files define it, what a log saw written is evidence, no definition.
+                "writes" if placement.logged => observed.entry(AssetId(row.try_get(6)?)).or_default().push(placement),
                 "writes" => sheet.writers.push(placement),
                 _ => sheet.checkers.push(placement),
+            }
+        }
+        for (asset, placements) in observed {
+            let sheet = sheets.entry(asset).or_default();
+            if sheet.writers.is_empty() {
+                sheet.writers = placements.into_iter().take(OBSERVED_WRITERS).collect();
             }
         }
         Ok(sheets)
@@ -278,6 +289,9 @@ impl Store {
     }
 }
 
+/// Logged statements that stand for the definition of an asset that no file defines.
+const OBSERVED_WRITERS: usize = 20;
+
 const SELECT_FACTS: &str = "SELECT asset, value, source.name, document.path, line, version.changed_at FROM asset_fact
     JOIN document ON document.id = asset_fact.document JOIN source ON source.id = document.source
     LEFT JOIN document_version AS version ON version.document = document.id
@@ -298,7 +312,7 @@ const SELECT_DECLARED: &str = "SELECT asset, source.name, document.path, columns
         AND declared_schema.valid_from <= ?1 AND (declared_schema.valid_to IS NULL OR ?1 < declared_schema.valid_to)
     ORDER BY asset, source.name, document.path";
 const SELECT_PLACEMENTS: &str = "SELECT document.id, source.name, document.path, version.commit_id, placement.stale,
-        analysis_asset.asset, analysis_asset.how, version.changed_at
+        source.kind = 'log', analysis_asset.asset, analysis_asset.how, version.changed_at
     FROM analysis_asset
     JOIN placement ON placement.analysis = analysis_asset.analysis
     JOIN document ON document.id = placement.document JOIN source ON source.id = document.source

@@ -58,7 +58,7 @@ impl Store {
     /// Placements of `run`, and of each its analysis with its packed edges.
     async fn load_placements(&self, run: RunNumber) -> Result<(Vec<PlacementRow>, Vec<PackedAnalysis>), StoreError> {
         let rows = sqlx::query(
-            "SELECT document.id, source.name, document.path, version.commit_id, placement.stale,
+            "SELECT document.id, source.name, document.path, version.commit_id, placement.stale, source.kind = 'log',
                  placement.analysis, analysis.edges
              FROM placement
              JOIN analysis ON analysis.id = placement.analysis
@@ -77,7 +77,7 @@ impl Store {
         let mut packed = Vec::with_capacity(rows.len());
         for row in &rows {
             placements.push(placement_row(row, &mut sources)?);
-            packed.push(PackedAnalysis { analysis: row.try_get(5)?, edges: row.try_get(6)? });
+            packed.push(PackedAnalysis { analysis: row.try_get(6)?, edges: row.try_get(7)? });
         }
         Ok((placements, packed))
     }
@@ -169,7 +169,7 @@ pub(super) fn asset_row(row: &SqliteRow, namespaces: &mut Shared) -> Result<Asse
     })
 }
 
-/// Reads (document, source, path, commit, stale).
+/// Reads (document, source, path, commit, stale, logged).
 pub(super) fn placement_row(row: &SqliteRow, sources: &mut Shared) -> Result<PlacementRow, StoreError> {
     Ok(PlacementRow {
         document: DocumentId(row.try_get(0)?),
@@ -177,6 +177,7 @@ pub(super) fn placement_row(row: &SqliteRow, sources: &mut Shared) -> Result<Pla
         path: Arc::from(row.try_get::<&str, _>(2)?),
         commit: row.try_get::<Option<&str>, _>(3)?.map(Arc::from),
         stale: row.try_get(4)?,
+        logged: row.try_get(5)?,
     })
 }
 
@@ -194,11 +195,16 @@ fn unpack_all(graph: &mut GraphRows, packed: Vec<PackedAnalysis>) -> Result<(), 
     graph.column_edges.reserve_exact(unpacked.iter().map(|edges| edges.columns.len()).sum());
     graph.row_edges.reserve_exact(unpacked.iter().map(|edges| edges.rows.len()).sum());
     for (placement, edges) in (0u32..).zip(unpacked) {
+        let logged = graph.placements.get(placement as usize).is_some_and(|placement| placement.logged);
         graph.column_edges.extend(edges.columns.into_iter().map(|edge| ColumnEdgeRow {
             to: ColumnId(edge.to),
             from: ColumnId(edge.from),
             kind: edge.kind,
-            state: if edge.guessed { EdgeState::Guessed } else { EdgeState::Declared },
+            state: match (edge.guessed, logged) {
+                (true, _) => EdgeState::Guessed,
+                (false, true) => EdgeState::Observed,
+                (false, false) => EdgeState::Declared,
+            },
             placement,
             line: edge.line,
         }));

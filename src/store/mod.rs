@@ -12,6 +12,8 @@ mod diagnostics;
 mod error;
 mod export;
 mod graph_rows;
+mod log_rows;
+mod logs;
 mod memory;
 mod open;
 mod pack;
@@ -22,16 +24,20 @@ mod search_rows;
 mod state;
 mod texts;
 mod thin;
+mod usage;
 mod write_state;
 
 use std::{path::Path, sync::Arc};
 
 pub use error::StoreError;
 pub use people::{Appended, NewStatement};
+pub use log_rows::*;
+pub use logs::Numbered;
 pub use rows::*;
 pub use runs::CrawlLock;
 pub use state::*;
 pub use thin::Retention;
+pub use usage::{AssetUse, LoggedRead, QueryUse, UseRow};
 pub use write_state::Written;
 
 /// The open store. Cheap to clone; clones share its connections.

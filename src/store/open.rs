@@ -19,6 +19,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "source settings", include_str!("../../migrations/0002_source_settings.sql")),
     (3, "environments", include_str!("../../migrations/0003_environments.sql")),
     (4, "people", include_str!("../../migrations/0004_people.sql")),
+    (6, "query log", include_str!("../../migrations/0006_query_log.sql")),
 ];
 
 impl Store {

@@ -129,6 +129,9 @@ pub struct PlacementRow {
     pub commit: Option<Arc<str>>,
     /// The file no longer parses; its last good edges are kept.
     pub stale: bool,
+    /// It is a query of a log, not a file: its edges were observed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub logged: bool,
 }
 
 /// What is put into the search index for one asset.

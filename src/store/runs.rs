@@ -205,6 +205,7 @@ const UNDO: &[(&str, &str)] = &[
     ("DELETE FROM inferred_columns WHERE valid_from = ?1", "UPDATE inferred_columns SET valid_to = NULL WHERE valid_to = ?1"),
     ("DELETE FROM placement WHERE valid_from = ?1", "UPDATE placement SET valid_to = NULL WHERE valid_to = ?1"),
     ("DELETE FROM diagnostic WHERE valid_from = ?1", "UPDATE diagnostic SET valid_to = NULL WHERE valid_to = ?1"),
+    ("DELETE FROM asset_usage WHERE valid_from = ?1", "UPDATE asset_usage SET valid_to = NULL WHERE valid_to = ?1"),
 ];
 
 /// Whether the process that holds a lock still works.

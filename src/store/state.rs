@@ -157,6 +157,9 @@ pub struct NewAnalysis {
     pub writes: Vec<u32>,
     /// Assets it only checks.
     pub checks: Vec<u32>,
+    /// What a logged query reads: assets, and bits by column key
+    /// (1 value, 2 filter, 4 join, 8 group, 16 sort).
+    pub reads: Vec<(u32, BTreeMap<String, u8>)>,
     /// Column edges.
     pub columns: Vec<NewColumnEdge>,
     /// Row edges.

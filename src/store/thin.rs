@@ -110,7 +110,7 @@ macro_rules! close_up {
 }
 
 const CLOSE_UP: &[&str] =
-    close_up!("document_version", "placement", "diagnostic", "asset_state", "asset_fact", "declared_schema", "inferred_columns");
+    close_up!("document_version", "placement", "diagnostic", "asset_state", "asset_fact", "declared_schema", "inferred_columns", "asset_usage");
 
 /// Aliases close up likewise, but the newest row of each stays: what people stated under a former
 /// name follows it.
@@ -131,12 +131,14 @@ const SWEEP: &[&str] = &[
     "DELETE FROM analysis_asset WHERE analysis NOT IN (SELECT analysis FROM placement)",
     "DELETE FROM asset_edge WHERE analysis NOT IN (SELECT analysis FROM placement)",
     "DELETE FROM routine_edge WHERE analysis NOT IN (SELECT analysis FROM placement)",
+    "DELETE FROM analysis_read WHERE analysis NOT IN (SELECT analysis FROM placement)",
     "DELETE FROM analysis WHERE id NOT IN (SELECT analysis FROM placement)",
     "DELETE FROM script WHERE id NOT IN (SELECT script FROM analysis)",
     "DELETE FROM text WHERE id NOT IN (
         SELECT text FROM document_version WHERE text IS NOT NULL
         UNION SELECT history FROM document_version WHERE history IS NOT NULL
-        UNION SELECT names FROM script)",
+        UNION SELECT names FROM script
+        UNION SELECT text FROM query_shape)",
 ];
 
 #[cfg(test)]

@@ -70,6 +70,8 @@ pub struct LogFile {
     format: LogFormat,
     reader: Arc<Reader>,
     source: Source,
+    /// Where it stood when it was opened.
+    place: LogPlace,
     resumed: bool,
 }
 
@@ -91,8 +93,8 @@ impl LogFile {
             let (blocks, names) = ParquetBlocks::open(path, places).map_err(unreadable)?;
             let format = request.format.or_else(|| detect::by_names(&names, request)).ok_or_else(unknown)?;
             let reader = Arc::new(Reader::new(format, request));
-            let resumed = blocks.is_done();
-            return Ok(LogFile { path: path.to_owned(), format, reader, source: Source::Parquet(Box::new(blocks)), resumed });
+            let (place, resumed) = (blocks.place(), blocks.is_done());
+            return Ok(LogFile { path: path.to_owned(), format, reader, source: Source::Parquet(Box::new(blocks)), place, resumed });
         }
         let found = match detect::detect(&head, request) {
             Some(found) => found,
@@ -109,12 +111,14 @@ impl LogFile {
             }
             None => (Stream::open(path).map_err(unreadable)?, Progress::new(&head)),
         };
+        let place = progress.place();
         let mut blocks = Blocks::new(stream, found.framing.clone(), progress);
         if found.header && !resumed {
             blocks.skip_header().map_err(unreadable)?;
         }
         let reader = Arc::new(Reader::new(found.format, request));
-        Ok(LogFile { path: path.to_owned(), format: found.format, reader, source: Source::Text(Box::new(blocks), found.framing), resumed })
+        let source = Source::Text(Box::new(blocks), found.framing);
+        Ok(LogFile { path: path.to_owned(), format: found.format, reader, source, place, resumed })
     }
 
     /// The format that it is read in.
@@ -122,9 +126,14 @@ impl LogFile {
         self.format
     }
 
-    /// Whether something of it was read before.
-    pub fn is_resumed(&self) -> bool {
-        self.resumed
+    /// Where reading of it stopped before; `None` where nothing was read.
+    pub fn resumed_from(&self) -> Option<LogPlace> {
+        self.resumed.then_some(self.place)
+    }
+
+    /// Where it stood when it was opened.
+    pub fn place(&self) -> LogPlace {
+        self.place
     }
 
     /// The next records; `None` at the end.

@@ -30,13 +30,17 @@ impl ParquetBlocks {
         let reader = SerializedFileReader::new(File::open(path)?).map_err(io::Error::other)?;
         let schema = reader.metadata().file_metadata().schema().clone();
         let names = schema.get_fields().iter().map(|field| field.name().to_owned()).collect();
-        let known = places.iter().any(|known| (known.head, known.tail) == (place.head, place.tail) && known.offset > 0);
-        let rows = if known { None } else { Some(RowIter::from_file_into(Box::new(reader))) };
-        Ok((ParquetBlocks { rows, place, row: 0 }, names))
+        let known = places.iter().find(|known| (known.head, known.tail) == (place.head, place.tail) && known.offset > 0);
+        let rows = if known.is_some() { None } else { Some(RowIter::from_file_into(Box::new(reader))) };
+        Ok((ParquetBlocks { rows, place: known.copied().unwrap_or(place), row: 0 }, names))
     }
 
     pub(super) fn is_done(&self) -> bool {
         self.rows.is_none()
+    }
+
+    pub(super) fn place(&self) -> LogPlace {
+        self.place
     }
 
     pub(super) fn next(&mut self) -> io::Result<Option<Block>> {

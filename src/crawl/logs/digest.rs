@@ -1,0 +1,209 @@
+//! A block of a log, digested: texts to shapes, users to askers, one small record a query.
+//!
+//! Runs on any thread. What it keeps of a text is its shape, so no literal leaves this file.
+
+use std::collections::{HashMap, HashSet};
+
+use sha2::{Digest, Sha256};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+
+use super::sessions::{SessionPart, session_part};
+use crate::{
+    model::{Asker, Dialect, KeepUsers, LogEntry, LogSkip, NativeEdge},
+    sources::query_log::{AskerRules, LogBlock, find_asker},
+    sql,
+    store::NewShape,
+};
+
+/// Longest text that is read, in bytes: a longer one is hardly written by hand.
+const LONGEST_TEXT: usize = 4 << 20;
+
+/// How a log is digested.
+pub(super) struct Digester {
+    pub(super) dialect: Dialect,
+    pub(super) database: Option<String>,
+    pub(super) schema: Option<String>,
+    pub(super) users: KeepUsers,
+    pub(super) secret: Vec<u8>,
+    pub(super) rules: AskerRules,
+    /// The time of entries that have none: that of the file.
+    pub(super) file_time: i64,
+}
+
+/// What a block holds.
+#[derive(Default)]
+pub(super) struct Digested {
+    pub(super) shapes: Vec<DigestedShape>,
+    pub(super) askers: Vec<Asker>,
+    pub(super) queries: Vec<Query>,
+    pub(super) skips: Vec<(u64, LogSkip)>,
+    pub(super) native: Vec<(NativeEdge, i64)>,
+}
+
+/// A shape of a block.
+pub(super) struct DigestedShape {
+    pub(super) shape: NewShape,
+    /// Hash of the relations that it names: queries of one family are tries of one thing.
+    pub(super) family: u64,
+    pub(super) part: SessionPart,
+}
+
+/// One query.
+pub(super) struct Query {
+    pub(super) line: u64,
+    /// Index into [`Digested::shapes`].
+    pub(super) shape: u32,
+    /// Index into [`Digested::askers`].
+    pub(super) asker: u32,
+    pub(super) at: i64,
+    pub(super) milliseconds: u64,
+    pub(super) bytes: u64,
+    pub(super) runs: u64,
+    pub(super) failed: bool,
+    pub(super) repeats: bool,
+    /// 0: none is known.
+    pub(super) session: u64,
+    /// 0: it has no number.
+    pub(super) id: u64,
+    pub(super) text: u64,
+    pub(super) counter: Option<Box<str>>,
+}
+
+impl Digester {
+    /// Digests one block.
+    pub(super) fn digest(&self, block: &LogBlock) -> Digested {
+        let mut work = Work { digester: self, out: Digested::default(), shapes: HashMap::new(), texts: HashMap::new(), askers: HashMap::new() };
+        block.read(&mut |line, entry| match entry {
+            Ok(entry) => work.take(line, &entry),
+            Err(skip) => work.out.skips.push((line, skip)),
+        });
+        work.out
+    }
+
+    fn pseudonym(&self, name: String) -> Option<String> {
+        match self.users {
+            KeepUsers::Keep => Some(name),
+            KeepUsers::Drop => None,
+            KeepUsers::Hash => {
+                let digest = Sha256::new().chain_update(&self.secret).chain_update(name.trim().to_lowercase()).finalize();
+                let hex: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+                Some(format!("person-{hex}"))
+            }
+        }
+    }
+}
+
+struct Work<'d> {
+    digester: &'d Digester,
+    out: Digested,
+    shapes: HashMap<u128, u32>,
+    /// What a text that came before became: exact repetitions are not read again.
+    texts: HashMap<u64, (u32, Vec<std::ops::Range<usize>>)>,
+    askers: HashMap<Asker, u32>,
+}
+
+impl Work<'_> {
+    fn take(&mut self, line: u64, entry: &LogEntry<'_>) {
+        let at = entry.at.unwrap_or(self.digester.file_time);
+        self.out.native.extend(entry.native.iter().map(|edge| (edge.clone(), at)));
+        if entry.text.trim().is_empty() {
+            return;
+        }
+        if entry.text.len() > LONGEST_TEXT {
+            return self.out.skips.push((line, LogSkip::TooLong));
+        }
+        let text = xxh3_64(entry.text.as_bytes());
+        let place = (entry.database.as_deref(), entry.schema.as_deref(), entry.destination.as_deref(), entry.dialect);
+        let known = xxh3_64(format!("{text:x} {place:?}").as_bytes());
+        let (shape, comments) = match self.texts.get(&known) {
+            Some((shape, comments)) => (*shape, comments.clone()),
+            None => {
+                let found = self.find_shape(entry);
+                self.texts.insert(known, found.clone());
+                found
+            }
+        };
+        let comments = comments.into_iter().filter_map(|range| entry.text.get(range));
+        let asker = find_asker(entry, comments, &self.digester.rules);
+        let asker = self.number_asker(asker);
+        let hash = |text: Option<&str>| text.map_or(0, |text| xxh3_64(text.as_bytes()) | 1);
+        self.out.queries.push(Query {
+            line,
+            shape,
+            asker,
+            at,
+            milliseconds: entry.milliseconds.unwrap_or(0),
+            bytes: entry.bytes.unwrap_or(0),
+            runs: entry.runs.max(u64::from(entry.counter.is_none())),
+            failed: entry.failed,
+            repeats: entry.repeats,
+            session: hash(entry.session.as_deref()),
+            id: hash(entry.id.as_deref()),
+            text,
+            counter: entry.counter.as_deref().map(Box::from),
+        });
+    }
+
+    fn find_shape(&mut self, entry: &LogEntry<'_>) -> (u32, Vec<std::ops::Range<usize>>) {
+        let digester = self.digester;
+        let dialect = entry.dialect.unwrap_or(digester.dialect);
+        let fingerprint = sql::fingerprint(&entry.text, dialect);
+        let comments = fingerprint.comments.iter().map(|span| span.start as usize..span.end as usize).collect();
+        let owned = |text: &Option<std::borrow::Cow<'_, str>>| text.as_deref().map(str::to_owned);
+        let database = owned(&entry.database).or_else(|| digester.database.clone());
+        let schema = owned(&entry.schema).or_else(|| digester.schema.clone());
+        let destination = entry.destination.clone();
+        let key = shape_key(&fingerprint.shape, dialect.name(), &[&database, &schema, &destination]);
+        let next = self.out.shapes.len() as u32;
+        let at = *self.shapes.entry(key).or_insert(next);
+        if at == next {
+            let text = fingerprint.shape;
+            self.out.shapes.push(DigestedShape {
+                family: family_of(&text),
+                part: session_part(&text),
+                shape: NewShape { key, text, dialect: dialect.name(), database, schema, destination, session: false },
+            });
+        }
+        (at, comments)
+    }
+
+    fn number_asker(&mut self, asker: Asker) -> u32 {
+        if let Some(known) = self.askers.get(&asker) {
+            return *known;
+        }
+        let at = self.out.askers.len() as u32;
+        let stored = Asker { person: asker.person.clone().and_then(|person| self.digester.pseudonym(person)), ..asker.clone() };
+        self.out.askers.push(stored);
+        self.askers.insert(asker, at);
+        at
+    }
+}
+
+/// The key of a shape in its place.
+pub(super) fn shape_key(text: &str, dialect: &str, place: &[&Option<String>]) -> u128 {
+    let mut what = format!("{dialect}\0");
+    for part in place {
+        what.push_str(part.as_deref().unwrap_or("\u{1}"));
+        what.push('\0');
+    }
+    what.push_str(text);
+    xxh3_128(what.as_bytes())
+}
+
+/// A hash of the relations that stand behind FROM, JOIN, INTO and UPDATE.
+fn family_of(shape: &str) -> u64 {
+    let joined = shape.replace(" . ", ".");
+    let words = joined.split(' ');
+    let named: HashSet<&str> = words
+        .clone()
+        .zip(words.skip(1))
+        .filter(|(before, after)| matches!(*before, "from" | "join" | "into" | "update") && !after.starts_with('('))
+        .map(|(_, name)| name)
+        .collect();
+    let mut named: Vec<&str> = named.into_iter().collect();
+    named.sort_unstable();
+    match named.is_empty() {
+        true => xxh3_64(shape.as_bytes()),
+        false => xxh3_64(named.join(" ").as_bytes()),
+    }
+}
