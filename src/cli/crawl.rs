@@ -55,7 +55,7 @@ Exit codes: 0 published · 1 published, but a source could not be read · 2 fail
 impl Crawl {
     pub(super) fn run(self) -> anyhow::Result<Outcome> {
         let config = self.place.config(&self.paths, self.reference.as_deref())?;
-        if config.sources.is_empty() {
+        if config.sources.is_empty() && config.logs.is_empty() {
             anyhow::bail!("nothing to crawl: name a folder or a repository, or write a wellspring.toml (`wellspring init`)");
         }
         let folder = prepare_folder(&config)?;

@@ -9,6 +9,7 @@ mod explain;
 mod export;
 mod init;
 mod lineage;
+mod logs;
 mod paint;
 mod place;
 mod progress;
@@ -67,6 +68,7 @@ enum Command {
     Impact(trace::Impact),
     Explain(explain::Explain),
     Lineage(lineage::Lineage),
+    Logs(logs::Logs),
     Export(export::Export),
     Runs(runs::Runs),
     Diagnostics(runs::Diagnostics),
@@ -108,6 +110,7 @@ fn run_command(line: CommandLine) -> anyhow::Result<Outcome> {
         Command::Impact(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Lineage(command) => command.run(),
+        Command::Logs(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Runs(command) => command.run(),
         Command::Diagnostics(command) => command.run(),

@@ -334,9 +334,6 @@ impl<'a> Lowering<'a> {
         let dialect = self.document.dialect;
         let mut read: BTreeMap<RelationId, BTreeMap<String, u8>> = BTreeMap::new();
         for target in &new.detail.targets {
-            for relation in &target.sources {
-                read.entry(*relation).or_default();
-            }
             let columns = target.columns.iter().map(|edge| (edge.from, &edge.from_column, 1u8));
             let rows = target.rows.iter().map(|edge| {
                 let bit = match edge.kind {
@@ -352,6 +349,9 @@ impl<'a> Lowering<'a> {
                     *read.entry(from).or_default().entry(column_key(dialect, column)).or_default() |= bit;
                 }
             }
+        }
+        for relation in read_for_good(&new.detail) {
+            read.entry(relation).or_default();
         }
         let mut by_asset: BTreeMap<u32, BTreeMap<String, u8>> = BTreeMap::new();
         let failed = self.document.role == DocumentRole::Failed;
@@ -390,6 +390,9 @@ impl<'a> Lowering<'a> {
         read.extend(detail.targets.iter().flat_map(|target| &target.sources));
         if self.document.role == DocumentRole::Check {
             read.extend(detail.statements.iter().flat_map(|statement| &statement.sources));
+        }
+        if self.document.role.is_logged() {
+            read.extend(read_for_good(detail));
         }
         let mut spelled: BTreeMap<RelationId, BTreeSet<String>> = BTreeMap::new();
         for target in &detail.targets {
@@ -505,6 +508,16 @@ fn holds(known: Option<&KnownRelation>, column: &str) -> bool {
         return false;
     }
     known.is_none_or(|known| !known.complete || known.columns.iter().any(|name| name.eq_ignore_ascii_case(top)))
+}
+
+/// Every relation that a script reads, but for those that it makes for itself.
+fn read_for_good(detail: &Analysis) -> BTreeSet<RelationId> {
+    let left: BTreeSet<RelationId> = detail.targets.iter().filter_map(|target| target.relation).collect();
+    let written: BTreeSet<RelationId> = detail.statements.iter().flat_map(|statement| &statement.targets).copied().collect();
+    let own = |relation: &RelationId| written.contains(relation) && !left.contains(relation);
+    let of_statements = detail.statements.iter().flat_map(|statement| &statement.sources);
+    let of_targets = detail.targets.iter().flat_map(|target| &target.sources);
+    of_statements.chain(of_targets).copied().filter(|relation| !own(relation)).collect()
 }
 
 /// Sorts edges and keeps of each its first line, guessed only where every one of them is.

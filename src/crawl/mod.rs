@@ -24,7 +24,7 @@ mod world;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use error::CrawlError;
-pub use logs::LogReport;
+pub use logs::{LogReport, LogTrial, try_log};
 pub use progress::{CrawlEvent, CrawlPhase, CrawlProgress, Silent};
 
 use crate::{

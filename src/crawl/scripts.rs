@@ -15,7 +15,7 @@ use super::{CrawlEvent, CrawlProgress, input::DocumentInput};
 use crate::{
     config::Limits,
     model::{Diagnostic, KnownRoutine, RelationName},
-    sql::{Options, References, Script},
+    sql::{Options, References, Script, fill_shape},
     template::{self, OffsetMap},
 };
 
@@ -58,6 +58,10 @@ impl Reader {
             max_depth: self.limits.max_depth as usize,
             derivations: true,
         };
+        if document.role.is_logged() {
+            let text = fill_shape(text);
+            return Parsed { variants: vec![(Script::parse(&text, &options), None)], diagnostics: Vec::new() };
+        }
         if !document.templated {
             return Parsed { variants: vec![(Script::parse(text, &options), None)], diagnostics: Vec::new() };
         }

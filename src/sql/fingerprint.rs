@@ -47,6 +47,21 @@ pub fn fingerprint(text: &str, dialect: Dialect) -> Fingerprint {
     Fingerprint { hash: xxh3_128(shape.as_bytes()), shape, comments: reader.comments }
 }
 
+/// A shape that parses: a number in the place of every literal, byte for byte, so that spans hold.
+pub fn fill_shape(shape: &str) -> String {
+    let mut filled = shape.as_bytes().to_vec();
+    for at in memchr::memchr_iter(b'?', shape.as_bytes()) {
+        let before = at.checked_sub(1).and_then(|before| shape.as_bytes().get(before));
+        let after = shape.as_bytes().get(at + 1);
+        let alone = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_whitespace);
+        if alone(before) && (alone(after) || after == Some(&b';')) {
+            filled[at] = b'0';
+        }
+    }
+    // Bytes of one kind took the place of bytes of one kind: it is UTF-8 as before.
+    String::from_utf8(filled).unwrap_or_else(|_| shape.to_owned())
+}
+
 struct Reader<'t> {
     text: &'t str,
     dialect: Dialect,

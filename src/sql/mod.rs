@@ -28,7 +28,7 @@ mod statement;
 mod tokens;
 mod value;
 
-pub use fingerprint::{Fingerprint, fingerprint};
+pub use fingerprint::{Fingerprint, fill_shape, fingerprint};
 pub use highlight::{TokenClass, highlight};
 
 use std::sync::Arc;

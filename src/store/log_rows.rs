@@ -111,7 +111,7 @@ impl ObservationCounts {
 }
 
 /// A file of a log as it stands.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LogFileState {
     /// Its number, where it is stored.
     pub id: Option<i64>,

@@ -110,8 +110,10 @@ impl Store {
 
     /// Counters of a log as they stood last: key → (runs, milliseconds).
     pub async fn log_counters(&self, source: i64) -> Result<HashMap<String, (u64, u64)>, StoreError> {
-        let rows =
-            sqlx::query("SELECT key, runs, milliseconds FROM log_counter WHERE source = ?1").bind(source).fetch_all(&self.readers).await?;
+        let rows = sqlx::query("SELECT key, runs, milliseconds FROM log_counter WHERE source = ?1")
+            .bind(source)
+            .fetch_all(&self.readers)
+            .await?;
         rows.iter().map(|row| Ok((row.try_get(0)?, (number(row, 1)?, number(row, 2)?)))).collect()
     }
 

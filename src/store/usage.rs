@@ -88,12 +88,7 @@ impl Store {
     }
 
     /// Observations from `day` on, some at a time, by shape: those after `(shape, day, asker)`.
-    pub async fn observations_after(
-        &self,
-        after: (i64, i64, i64),
-        from_day: i64,
-        limit: u32,
-    ) -> Result<Vec<UseRow>, StoreError> {
+    pub async fn observations_after(&self, after: (i64, i64, i64), from_day: i64, limit: u32) -> Result<Vec<UseRow>, StoreError> {
         let rows = sqlx::query(
             "SELECT shape, day, asker, runs, errors, attempts, first_tries, bytes, milliseconds, first_at, last_at
              FROM observation WHERE (shape, day, asker) > (?1, ?2, ?3) AND day >= ?4
@@ -116,7 +111,8 @@ impl Store {
     /// Writes how much assets were used as the unpublished `run` finds it; only what changed.
     pub async fn write_usage(&self, run: RunNumber, summaries: &BTreeMap<AssetId, UsageSummary>) -> Result<(), StoreError> {
         let mut transaction = self.crawl.begin_with("BEGIN IMMEDIATE").await?;
-        let rows = sqlx::query("SELECT asset, summary FROM asset_usage WHERE valid_to IS NULL").fetch_all(&mut *transaction).await?;
+        let rows =
+            sqlx::query("SELECT asset, summary FROM asset_usage WHERE valid_to IS NULL").fetch_all(&mut *transaction).await?;
         let mut standing: BTreeMap<AssetId, String> = BTreeMap::new();
         for row in &rows {
             standing.insert(AssetId(row.try_get(0)?), row.try_get(1)?);
@@ -150,19 +146,19 @@ impl Store {
 
     /// How much assets were used, as `run` found it.
     pub async fn usage_summaries(&self, run: RunNumber) -> Result<BTreeMap<AssetId, UsageSummary>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT asset, summary FROM asset_usage WHERE valid_from <= ?1 AND (valid_to IS NULL OR ?1 < valid_to)",
-        )
-        .bind(run.0)
-        .fetch_all(&self.readers)
-        .await?;
+        let rows =
+            sqlx::query("SELECT asset, summary FROM asset_usage WHERE valid_from <= ?1 AND (valid_to IS NULL OR ?1 < valid_to)")
+                .bind(run.0)
+                .fetch_all(&self.readers)
+                .await?;
         rows.iter().map(|row| Ok((AssetId(row.try_get(0)?), read_summary(row.try_get(1)?)?))).collect()
     }
 
     /// How `asset` was used in queries that `run` sees, from `day` on.
     pub async fn asset_use(&self, run: RunNumber, asset: AssetId, from_day: i64) -> Result<AssetUse, StoreError> {
         let mut found = AssetUse::default();
-        let fetch = |statement: &'static str| sqlx::query(statement).bind(run.0).bind(asset.0).bind(from_day).fetch_all(&self.readers);
+        let fetch =
+            |statement: &'static str| sqlx::query(statement).bind(run.0).bind(asset.0).bind(from_day).fetch_all(&self.readers);
         for row in &fetch(USE_BY_DAY).await? {
             found.days.push((row.try_get(0)?, row.try_get(1)?, number(row, 2)?, number(row, 3)?));
         }
@@ -202,7 +198,8 @@ impl Store {
         rows.iter()
             .map(|row| {
                 let text = pack::unpack_text(row.try_get(0)?, row.try_get(1)?)?;
-                let people: Vec<String> = row.try_get::<&str, _>(6)?.split('\n').filter(|it| !it.is_empty()).map(str::to_owned).collect();
+                let people: Vec<String> =
+                    row.try_get::<&str, _>(6)?.split('\n').filter(|it| !it.is_empty()).map(str::to_owned).collect();
                 let query = QueryUse {
                     text,
                     runs: number(row, 2)?,

@@ -429,6 +429,7 @@ fn analyse(model: &Model) -> NewAnalysis {
         bound: (0..target).map(Some).collect(),
         targets: vec![Some(target)],
         writes: vec![target],
+        reads: Vec::new(),
         checks: Vec::new(),
         columns: stored,
         rows: stored_rows,

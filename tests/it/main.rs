@@ -41,10 +41,13 @@ mod lineage;
 mod little_company;
 #[cfg(test)]
 mod names;
+mod logs;
 #[cfg(test)]
 mod parse;
 #[cfg(test)]
 mod public_address;
+#[cfg(test)]
+mod query_log;
 #[cfg(test)]
 mod remotes;
 #[cfg(test)]

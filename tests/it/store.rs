@@ -29,6 +29,7 @@ fn analysis(script: &str) -> NewAnalysis {
         bound: vec![Some(0), Some(1)],
         targets: vec![Some(1)],
         writes: vec![1],
+        reads: Vec::new(),
         checks: vec![],
         columns: vec![NewColumnEdge {
             to: (1, "y".into()),

@@ -42,6 +42,7 @@ struct Seen {
 }
 
 /// What is stored of a log, as far as counting needs it.
+#[derive(Default)]
 pub(super) struct Memory {
     pub(super) shapes: Vec<(u128, i64, bool)>,
     pub(super) askers: Vec<(Asker, i64)>,
@@ -132,7 +133,9 @@ impl Collector {
         let shapes: Vec<u32> = digested.shapes.iter().map(|shape| self.number_shape(&shape.shape)).collect();
         let askers: Vec<u32> = digested.askers.into_iter().map(|asker| self.number_asker(asker)).collect();
         for query in &digested.queries {
-            let (Some(shape), Some(asker)) = (shapes.get(query.shape as usize), askers.get(query.asker as usize)) else { continue };
+            let (Some(shape), Some(asker)) = (shapes.get(query.shape as usize), askers.get(query.asker as usize)) else {
+                continue;
+            };
             let Some(own) = digested.shapes.get(query.shape as usize) else { continue };
             self.count(query, own, *shape, *asker, fetch_seen);
         }
@@ -171,7 +174,8 @@ impl Collector {
             .collect();
         batch.succeeded = std::mem::take(&mut self.succeeded).into_iter().filter_map(reference).collect();
         batch.days = std::mem::take(&mut self.days).into_iter().map(|(day, (entries, errors))| (day, entries, errors)).collect();
-        batch.native = std::mem::take(&mut self.native).into_iter().map(|(edge, (runs, first, last))| (edge, runs, first, last)).collect();
+        batch.native =
+            std::mem::take(&mut self.native).into_iter().map(|(edge, (runs, first, last))| (edge, runs, first, last)).collect();
         batch.forget_seen_before = self.newest_day - DAYS_KEPT;
         for (day, seen) in self.seen.iter_mut().filter(|(_, seen)| seen.changed) {
             let mut ids: Vec<u64> = seen.ids.iter().copied().collect();

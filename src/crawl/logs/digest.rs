@@ -72,7 +72,13 @@ pub(super) struct Query {
 impl Digester {
     /// Digests one block.
     pub(super) fn digest(&self, block: &LogBlock) -> Digested {
-        let mut work = Work { digester: self, out: Digested::default(), shapes: HashMap::new(), texts: HashMap::new(), askers: HashMap::new() };
+        let mut work = Work {
+            digester: self,
+            out: Digested::default(),
+            shapes: HashMap::new(),
+            texts: HashMap::new(),
+            askers: HashMap::new(),
+        };
         block.read(&mut |line, entry| match entry {
             Ok(entry) => work.take(line, &entry),
             Err(skip) => work.out.skips.push((line, skip)),

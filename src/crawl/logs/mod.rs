@@ -8,21 +8,26 @@ mod attempts;
 mod collect;
 mod digest;
 mod sessions;
+mod trial;
 mod usage;
 
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     path::Path,
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use rayon::prelude::*;
+use serde::Serialize;
 
+pub use trial::LogTrial;
 pub(super) use usage::write_usage;
 
 use self::{
     collect::{Collector, Memory},
     digest::{Digested, Digester},
+    trial::Trial,
 };
 use super::{
     CrawlError, CrawlEvent, CrawlPhase, CrawlProgress,
@@ -33,14 +38,14 @@ use crate::{
     config::{Config, LogConfig, SourceConfig, WarehouseConfig},
     model::{Dialect, Document, DocumentRole, LogFormat, Reading, RelationName},
     sources::query_log::{AskerRules, LogBlock, LogFile, LogPlace, LogRequest, find_log_files},
-    store::{LogFileState, Store},
+    store::{LogBatch, LogFileState, Numbered, Store},
 };
 
 /// Blocks that are digested at once.
 const TOGETHER: usize = 4;
 
 /// What reading a log came to.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct LogReport {
     /// Every file that was looked at, in order.
     pub files: Vec<LogFileState>,
@@ -92,8 +97,22 @@ pub(super) async fn read_log(
     run_blocking(progress, move |relay| {
         let people = read_people(log.people.as_deref());
         let rules = AskerRules { service_accounts: log.service_accounts.clone(), people };
-        let work = Work { config: &config, log: &log, store: &store, source, runtime, rules, secret, known: files };
-        work.run(Collector::new(memory), relay)
+        let sink = Sink::Store { store: &store, source, runtime };
+        Work { config: &config, log: &log, sink, rules, secret, known: files }.run(Collector::new(memory), relay)
+    })
+    .await
+}
+
+/// Reads a log and stores nothing: what is understood of it.
+pub async fn try_log(config: &Config, log: &LogConfig, progress: &dyn CrawlProgress) -> Result<LogTrial, CrawlError> {
+    let (config, log) = (config.clone(), log.clone());
+    run_blocking(progress, move |relay| {
+        let rules = AskerRules { service_accounts: log.service_accounts.clone(), people: read_people(log.people.as_deref()) };
+        let trial = RefCell::new(Trial::default());
+        let sink = Sink::Trial(&trial);
+        let work = Work { config: &config, log: &log, sink, rules, secret: Vec::new(), known: Vec::new() };
+        let report = work.run(Collector::new(Memory::default()), relay)?;
+        Ok(trial.into_inner().finish(report))
     })
     .await
 }
@@ -111,12 +130,34 @@ fn read_people(path: Option<&Path>) -> BTreeMap<String, String> {
     }
 }
 
+/// Where batches go.
+enum Sink<'a> {
+    Store { store: &'a Store, source: i64, runtime: tokio::runtime::Handle },
+    Trial(&'a RefCell<Trial>),
+}
+
+impl Sink<'_> {
+    fn write(&self, batch: LogBatch) -> Result<Numbered, CrawlError> {
+        match self {
+            Sink::Store { store, source, runtime } => Ok(runtime.block_on(store.write_log_batch(*source, &batch))?),
+            Sink::Trial(trial) => Ok(trial.borrow_mut().take(batch)),
+        }
+    }
+
+    /// The numbers of queries of a day that were counted before.
+    fn seen_ids(&self, day: i64) -> Vec<u64> {
+        let Sink::Store { store, source, runtime } = self else { return Vec::new() };
+        runtime.block_on(store.seen_ids(*source, day)).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the numbers of queries that were read before could not be fetched");
+            Vec::new()
+        })
+    }
+}
+
 struct Work<'a> {
     config: &'a Config,
     log: &'a LogConfig,
-    store: &'a Store,
-    source: i64,
-    runtime: tokio::runtime::Handle,
+    sink: Sink<'a>,
     rules: AskerRules,
     secret: Vec<u8>,
     known: Vec<LogFileState>,
@@ -138,13 +179,7 @@ impl Work<'_> {
         Ok(report)
     }
 
-    fn read_file(
-        &self,
-        path: &Path,
-        collector: &mut Collector,
-        report: &mut LogReport,
-        relay: &Relay,
-    ) -> Result<(), CrawlError> {
+    fn read_file(&self, path: &Path, collector: &mut Collector, report: &mut LogReport, relay: &Relay) -> Result<(), CrawlError> {
         let request = LogRequest { format: self.log.format, columns: self.log.columns.clone() };
         let places: Vec<LogPlace> = self.known.iter().map(place_of).collect();
         let mut file = match LogFile::open(path, &request, &places) {
@@ -156,7 +191,8 @@ impl Work<'_> {
         };
         let before = file.resumed_from().and_then(|place| self.known.iter().find(|known| place_of(known) == place));
         let mut state = before.cloned().unwrap_or_default();
-        state.path = path.strip_prefix(&self.log.path).ok().filter(|rest| *rest != Path::new("")).unwrap_or(path).display().to_string();
+        state.path =
+            path.strip_prefix(&self.log.path).ok().filter(|rest| *rest != Path::new("")).unwrap_or(path).display().to_string();
         state.format = Some(file.format());
         state.failure = None;
         let start = file.place();
@@ -192,7 +228,7 @@ impl Work<'_> {
             }
         }
         collector.end_sessions();
-        if changed || collector.file().id.is_none() {
+        if changed {
             self.write(collector)?;
         }
         report.entries += collector.file().entries - counted_before;
@@ -202,13 +238,7 @@ impl Work<'_> {
 
     fn take(&self, blocks: &[LogBlock], digester: &Digester, collector: &mut Collector, report: &mut LogReport, relay: &Relay) {
         let digested: Vec<Digested> = blocks.par_iter().with_max_len(1).map(|block| digester.digest(block)).collect();
-        let fetch = |day| match self.runtime.block_on(self.store.seen_ids(self.source, day)) {
-            Ok(ids) => ids,
-            Err(error) => {
-                tracing::warn!(%error, "the numbers of queries that were read before could not be fetched");
-                Vec::new()
-            }
-        };
+        let fetch = |day| self.sink.seen_ids(day);
         for (block, digested) in blocks.iter().zip(digested) {
             collector.take(digested, &fetch);
             let (place, file) = (block.place(), collector.file());
@@ -219,8 +249,7 @@ impl Work<'_> {
     }
 
     fn write(&self, collector: &mut Collector) -> Result<(), CrawlError> {
-        let batch = collector.take_batch();
-        let numbers = self.runtime.block_on(self.store.write_log_batch(self.source, &batch))?;
+        let numbers = self.sink.write(collector.take_batch())?;
         collector.written(&numbers);
         Ok(())
     }
@@ -262,7 +291,11 @@ fn log_dialect(config: &Config, log: &LogConfig, format: Option<LogFormat>) -> D
 
 /// The logs of `config` as sources whose documents are the shapes of their queries, and logs that an
 /// earlier crawl read and that are kept.
-pub(super) async fn log_readings(config: &Config, store: &Store, kept: &[(String, SourceConfig, WarehouseConfig)]) -> Result<Vec<ReadSource>, CrawlError> {
+pub(super) async fn log_readings(
+    config: &Config,
+    store: &Store,
+    kept: &[(String, SourceConfig, WarehouseConfig)],
+) -> Result<Vec<ReadSource>, CrawlError> {
     let mut readings = Vec::new();
     for log in &config.logs {
         let source = store.log_source(&log.name).await?;

@@ -162,7 +162,8 @@ impl Sessions {
             return Place::Stitched;
         }
         if let Some(renamed) = &ran.part.renames {
-            let before: Vec<_> = open.recent.iter().filter(|(_, _, written)| last_part(written) == last_part(renamed)).cloned().collect();
+            let before: Vec<_> =
+                open.recent.iter().filter(|(_, _, written)| last_part(written) == last_part(renamed)).cloned().collect();
             for (shape, text, _) in before {
                 open.add(&text, ran);
                 open.script.staged.push(shape);

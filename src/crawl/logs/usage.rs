@@ -125,7 +125,8 @@ impl Draft {
         summary.people_30 = self.people.values().filter(|(short, _)| *short > 0).count() as u32;
         summary.people_90 = self.people.len() as u32;
         let oldest = self.days.keys().last().copied().unwrap_or(-1);
-        summary.days = (0..=oldest).map(|age| self.days.get(&age).map_or(0, |runs| u32::try_from(*runs).unwrap_or(u32::MAX))).collect();
+        summary.days =
+            (0..=oldest).map(|age| self.days.get(&age).map_or(0, |runs| u32::try_from(*runs).unwrap_or(u32::MAX))).collect();
         summary.people = self.people.into_iter().map(|(person, (_, runs))| (person, runs)).collect();
         summary.people.sort_unstable_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
         summary.people.truncate(PEOPLE);

@@ -141,7 +141,13 @@ fn read_object(fields: &Map<String, Value>) -> Option<Tag> {
     if fields.contains_key("email") && fields.contains_key("url") {
         let scheduled = fields.get("scheduled").map(|value| value.as_bool().unwrap_or(value.as_str() == Some("true")));
         let place = string(fields, &["url"]).map(|url| url.split(['?', '#']).next().unwrap_or_default().to_owned());
-        return Some(Tag { tool: "mode", person: string(fields, &["email", "user"]), object: place, scheduled, ..Tag::default() });
+        return Some(Tag {
+            tool: "mode",
+            person: string(fields, &["email", "user"]),
+            object: place,
+            scheduled,
+            ..Tag::default()
+        });
     }
     None
 }
@@ -153,7 +159,8 @@ fn read_metabase(text: &str) -> Tag {
         let at = words.iter().position(|word| *word == key)?;
         words.get(at + 1).map(|value| value.trim_end_matches(',').to_owned())
     };
-    let object = after("dashboardID:").map(|id| format!("dashboard:{id}")).or_else(|| after("cardID:").map(|id| format!("card:{id}")));
+    let object =
+        after("dashboardID:").map(|id| format!("dashboard:{id}")).or_else(|| after("cardID:").map(|id| format!("card:{id}")));
     Tag { tool: "metabase", user_id: after("userID:"), object, ..Tag::default() }
 }
 

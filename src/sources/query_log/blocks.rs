@@ -112,7 +112,13 @@ impl Blocks {
             }
             let first_line = self.line;
             let bytes = self.use_up(end);
-            return Ok(Some(Block { bytes, objects, first_line, place: self.progress.place(), skipped: std::mem::take(&mut self.skipped) }));
+            return Ok(Some(Block {
+                bytes,
+                objects,
+                first_line,
+                place: self.progress.place(),
+                skipped: std::mem::take(&mut self.skipped),
+            }));
         }
     }
 
@@ -120,8 +126,13 @@ impl Blocks {
     fn rest(&mut self) -> Option<Block> {
         let skipped = std::mem::take(&mut self.skipped);
         let objects = Some(Vec::new());
-        (!skipped.is_empty())
-            .then(|| Block { bytes: Vec::new(), objects, first_line: self.line, place: self.progress.place(), skipped })
+        (!skipped.is_empty()).then(|| Block {
+            bytes: Vec::new(),
+            objects,
+            first_line: self.line,
+            place: self.progress.place(),
+            skipped,
+        })
     }
 
     /// Whether what is left without an end of line is a whole record.

@@ -94,7 +94,14 @@ impl LogFile {
             let format = request.format.or_else(|| detect::by_names(&names, request)).ok_or_else(unknown)?;
             let reader = Arc::new(Reader::new(format, request));
             let (place, resumed) = (blocks.place(), blocks.is_done());
-            return Ok(LogFile { path: path.to_owned(), format, reader, source: Source::Parquet(Box::new(blocks)), place, resumed });
+            return Ok(LogFile {
+                path: path.to_owned(),
+                format,
+                reader,
+                source: Source::Parquet(Box::new(blocks)),
+                place,
+                resumed,
+            });
         }
         let found = match detect::detect(&head, request) {
             Some(found) => found,

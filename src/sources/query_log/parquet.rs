@@ -100,7 +100,12 @@ fn read_field(field: &Field) -> Value {
             let entries = map.entries().iter();
             Value::Array(
                 entries
-                    .map(|(key, value)| Value::Object(Map::from_iter([("key".to_owned(), read_field(key)), ("value".to_owned(), read_field(value))])))
+                    .map(|(key, value)| {
+                        Value::Object(Map::from_iter([
+                            ("key".to_owned(), read_field(key)),
+                            ("value".to_owned(), read_field(value)),
+                        ]))
+                    })
                     .collect(),
             )
         }

@@ -176,7 +176,10 @@ impl Progress {
     /// Of a file whose first bytes are `head`, nothing used up.
     pub(super) fn new(head: &[u8]) -> Progress {
         let head = &head[..head.len().min(PROBE)];
-        Progress { place: LogPlace { head_bytes: head.len() as u64, head: xxh3_64(head), ..LogPlace::default() }, tail: Vec::new() }
+        Progress {
+            place: LogPlace { head_bytes: head.len() as u64, head: xxh3_64(head), ..LogPlace::default() },
+            tail: Vec::new(),
+        }
     }
 
     /// Of a file that was read up to `stream`'s place.

@@ -52,9 +52,10 @@ fn has_reason(error: &Value) -> bool {
 fn read_labels(labels: &Value) -> Vec<(String, String)> {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
     match labels {
-        Value::Array(list) => {
-            list.iter().filter_map(|label| Some((text(label.get("key"))?, text(label.get("value")).unwrap_or_default()))).collect()
-        }
+        Value::Array(list) => list
+            .iter()
+            .filter_map(|label| Some((text(label.get("key"))?, text(label.get("value")).unwrap_or_default())))
+            .collect(),
         Value::Object(members) => members.iter().filter_map(|(key, value)| Some((key.clone(), text(Some(value))?))).collect(),
         _ => Vec::new(),
     }
@@ -63,11 +64,8 @@ fn read_labels(labels: &Value) -> Vec<(String, String)> {
 /// The dotted name of a table reference; results that nobody named have none.
 fn table_name(table: &Value) -> Option<String> {
     let part = |names: &[&str]| names.iter().find_map(|name| table.get(name)?.as_str()).map(str::to_owned);
-    let (project, dataset, name) = (
-        part(&["project_id", "projectId"])?,
-        part(&["dataset_id", "datasetId"])?,
-        part(&["table_id", "tableId"])?,
-    );
+    let (project, dataset, name) =
+        (part(&["project_id", "projectId"])?, part(&["dataset_id", "datasetId"])?, part(&["table_id", "tableId"])?);
     let anonymous = dataset.starts_with('_') || name.starts_with("anon");
     // The day of a partition is no part of the table's name.
     let name = name.split('$').next().unwrap_or(&name);

@@ -9,7 +9,9 @@ pub(super) fn read_query<'r>(record: &Record<'r>) -> Read<'r> {
     let source = record.child("query_source");
     let mut labels = Vec::new();
     if let Some(source) = &source {
-        for key in ["job_info", "dashboard_id", "legacy_dashboard_id", "notebook_id", "alert_id", "genie_space_id", "pipeline_info"] {
+        for key in
+            ["job_info", "dashboard_id", "legacy_dashboard_id", "notebook_id", "alert_id", "genie_space_id", "pipeline_info"]
+        {
             let nested = source.child(key).and_then(|nested| nested.first_text(&["job_id", "pipeline_id"]));
             if let Some(value) = source.text(key).or(nested) {
                 labels.push((format!("databricks-{key}"), value.into_owned()));

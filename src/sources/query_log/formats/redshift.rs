@@ -18,13 +18,16 @@ pub(super) fn read_query<'r>(record: &Record<'r>) -> Read<'r> {
     let milliseconds = match record.number("elapsed_time") {
         // Microseconds.
         Some(elapsed) => Some(elapsed / 1_000),
-        None => milliseconds_between(record, "starttime", "endtime").or_else(|| milliseconds_between(record, "start_time", "end_time")),
+        None => milliseconds_between(record, "starttime", "endtime")
+            .or_else(|| milliseconds_between(record, "start_time", "end_time")),
     };
     Ok(LogEntry {
         id: record.first_text(&["query_id", "query"]),
         at: time(["end_time", "endtime"]).or_else(|| time(["start_time", "starttime"])),
         milliseconds,
-        user: record.first_text(&["user_name", "usename", "username", "user_id", "userid"]).map(|user| user.trim().to_owned().into()),
+        user: record
+            .first_text(&["user_name", "usename", "username", "user_id", "userid"])
+            .map(|user| user.trim().to_owned().into()),
         session: record.first_text(&["session_id", "pid"]),
         database: record.first_text(&["database_name", "database"]).map(|name| name.trim().to_owned().into()),
         failed,

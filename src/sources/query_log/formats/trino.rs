@@ -29,7 +29,11 @@ pub(super) fn read_event<'r>(record: &Record<'r>) -> Read<'r> {
         bytes: record.child("statistics").and_then(|it| it.number("physicalInputBytes")),
         tool: context.text("source"),
         labels,
-        native: record.child("ioMetadata").and_then(|it| it.value("output")).map(|output| read_output(&output)).unwrap_or_default(),
+        native: record
+            .child("ioMetadata")
+            .and_then(|it| it.value("output"))
+            .map(|output| read_output(&output))
+            .unwrap_or_default(),
         ..LogEntry::default()
     })
 }
