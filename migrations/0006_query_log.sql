@@ -2,8 +2,7 @@
 -- What is counted here grows with what is read and belongs to no run; what a run makes of it does.
 
 -- A source is of files, or it is a log, whose documents are the shapes of its queries.
-ALTER TABLE source ADD COLUMN kind TEXT NOT NULL DEFAULT 'files'
-    CONSTRAINT source_kind CHECK (kind IN ('files', 'log'));
+ALTER TABLE source ADD COLUMN is_log INTEGER NOT NULL DEFAULT 0;
 
 -- Files of a log that were read, known by what they hold.
 CREATE TABLE log_file (

@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::BTreeMap};
 
 use serde::Serialize;
 
-use super::{AssetRef, Direction, Result, RunSummary, View, governance::is_built, runs::run_summary};
+use super::{AssetRef, Direction, LogReach, Result, RunSummary, View, governance::is_built, runs::run_summary};
 use crate::model::{AssetKind, EdgeState};
 
 /// Entries of each list.
@@ -123,7 +123,8 @@ impl View {
     }
 
     fn coverage(&self) -> Coverage {
-        let mut coverage = Coverage::default();
+        let log_days = self.coverage.values().map(|days| LogReach::of(days).days).max().unwrap_or(0);
+        let mut coverage = Coverage { log_days: log_days.into(), ..Coverage::default() };
         if let Some(row) = &self.row {
             coverage.statements = row.counts.statements;
             coverage.statements_parsed = row.counts.statements.saturating_sub(row.counts.unparsed);

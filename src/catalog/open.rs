@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 
 use super::{
     AssetRef, CatalogError, Home, Place, Result, Stated, StatedAsset, facts::Facts, indexing, metrics::CalculatedName,
-    names::NameIndex,
+    names::NameIndex, usage,
 };
 use crate::{
     graph::{
@@ -20,7 +20,7 @@ use crate::{
     },
     model::{AssetId, RunNumber, file_of},
     search::{SearchIndex, SearchView},
-    store::{AssetRow, GraphRows, PlacementRow, RunRow, Store},
+    store::{AssetRow, GraphRows, LogDay, PlacementRow, RunRow, Store, UsageSummary},
 };
 
 /// The open catalog. Share it in an `Arc`; take a [`View`] per request.
@@ -58,6 +58,10 @@ pub struct RunView {
     pub(super) placements: Vec<PlacementRow>,
     /// The run itself; `None` before the first.
     pub(super) row: Option<RunRow>,
+    /// How much assets are used, by number.
+    pub(super) usage: BTreeMap<AssetId, UsageSummary>,
+    /// Days that logs cover, by the warehouse that they are of.
+    pub(super) coverage: BTreeMap<String, Vec<LogDay>>,
     /// Columns that may be metrics, once they were asked for.
     pub(super) calculated: OnceLock<Vec<CalculatedName>>,
 }
@@ -242,6 +246,8 @@ impl View {
             names,
             placements,
             row,
+            usage: store.usage_summaries(run).await?,
+            coverage: usage::load_coverage(store, run).await?,
             calculated: OnceLock::new(),
         };
         Ok(View::state(Arc::new(run_view), search, facts, stated))

@@ -5,5 +5,6 @@
 mod drift;
 pub mod explain;
 mod sentence;
+pub mod staleness;
 
 pub use drift::{SchemaDrift, find_drift};

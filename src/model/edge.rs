@@ -115,4 +115,9 @@ impl EdgeState {
             Self::Guessed => "guessed",
         }
     }
+
+    /// The state that `word` names.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Confirmed, Self::Declared, Self::Observed, Self::Guessed].into_iter().find(|state| state.word() == word)
+    }
 }

@@ -312,7 +312,7 @@ const SELECT_DECLARED: &str = "SELECT asset, source.name, document.path, columns
         AND declared_schema.valid_from <= ?1 AND (declared_schema.valid_to IS NULL OR ?1 < declared_schema.valid_to)
     ORDER BY asset, source.name, document.path";
 const SELECT_PLACEMENTS: &str = "SELECT document.id, source.name, document.path, version.commit_id, placement.stale,
-        source.kind = 'log', analysis_asset.asset, analysis_asset.how, version.changed_at
+        source.is_log, analysis_asset.asset, analysis_asset.how, version.changed_at
     FROM analysis_asset
     JOIN placement ON placement.analysis = analysis_asset.analysis
     JOIN document ON document.id = placement.document JOIN source ON source.id = document.source

@@ -58,7 +58,7 @@ impl Store {
     /// Placements of `run`, and of each its analysis with its packed edges.
     async fn load_placements(&self, run: RunNumber) -> Result<(Vec<PlacementRow>, Vec<PackedAnalysis>), StoreError> {
         let rows = sqlx::query(
-            "SELECT document.id, source.name, document.path, version.commit_id, placement.stale, source.kind = 'log',
+            "SELECT document.id, source.name, document.path, version.commit_id, placement.stale, source.is_log,
                  placement.analysis, analysis.edges
              FROM placement
              JOIN analysis ON analysis.id = placement.analysis

@@ -12,7 +12,7 @@ use super::{
     runs::{now, to_json},
     texts::intern_texts,
 };
-use crate::model::{Asker, LogFormat, LogSkip, NativeEdge};
+use crate::model::{Asker, LogFormat, LogSkip, NativeEdge, RunNumber};
 
 /// Numbers that a batch's new shapes and askers got, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub struct Numbered {
 impl Store {
     /// The number of the log called `name`, which is made where it is missing.
     pub async fn log_source(&self, name: &str) -> Result<i64, StoreError> {
-        sqlx::query("INSERT INTO source (name, kind) VALUES (?1, 'log') ON CONFLICT (name) DO UPDATE SET kind = 'log'")
+        sqlx::query("INSERT INTO source (name, is_log) VALUES (?1, 1) ON CONFLICT (name) DO UPDATE SET is_log = 1")
             .bind(name)
             .execute(&self.crawl)
             .await?;
@@ -37,7 +37,7 @@ impl Store {
 
     /// Whether `name` is a log that something was read of.
     pub async fn is_log(&self, name: &str) -> Result<bool, StoreError> {
-        let found: Option<i64> = sqlx::query_scalar("SELECT id FROM source WHERE name = ?1 AND kind = 'log'")
+        let found: Option<i64> = sqlx::query_scalar("SELECT id FROM source WHERE name = ?1 AND is_log")
             .bind(name)
             .fetch_optional(&self.readers)
             .await?;
@@ -173,6 +173,29 @@ impl Store {
         .fetch_all(&self.readers)
         .await?;
         rows.iter().map(|row| Ok(LogDay { day: row.try_get(0)?, entries: number(row, 1)?, errors: number(row, 2)? })).collect()
+    }
+
+    /// The logs that `run` read: (source, name, how it was read as JSON).
+    pub async fn logs_of(&self, run: RunNumber) -> Result<Vec<(i64, String, String)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT source.id, source.name, coalesce(source.settings, 'null') FROM run_source
+             JOIN source ON source.id = run_source.source WHERE run = ?1 AND source.is_log ORDER BY run_source.ordinal",
+        )
+        .bind(run.0)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
+    }
+
+    /// When every person asked last, in any log: seconds since 1970 UTC; and whether it was no schedule.
+    pub async fn people_last_seen(&self) -> Result<HashMap<String, i64>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT person, max(last_at) FROM observation JOIN asker ON asker.id = observation.asker
+             WHERE person <> '' AND NOT scheduled GROUP BY person",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
     }
 
     /// What warehouses state of where columns come from, in order.

@@ -30,9 +30,9 @@ mod write_state;
 use std::{path::Path, sync::Arc};
 
 pub use error::StoreError;
-pub use people::{Appended, NewStatement};
 pub use log_rows::*;
 pub use logs::Numbered;
+pub use people::{Appended, NewStatement};
 pub use rows::*;
 pub use runs::CrawlLock;
 pub use state::*;

@@ -213,7 +213,19 @@ impl Store {
             .collect()
     }
 
-    /// By day: attempts of people, first tries, interactive runs, those of people who wrote their own query.
+    /// Successful queries of people from `day` on: those that they wrote themselves, and all.
+    pub async fn self_service(&self, from_day: i64) -> Result<(u64, u64), StoreError> {
+        let row = sqlx::query(
+            "SELECT coalesce(sum(CASE WHEN object = '' THEN runs - errors ELSE 0 END), 0), coalesce(sum(runs - errors), 0)
+             FROM observation JOIN asker ON asker.id = observation.asker WHERE day >= ?1 AND NOT scheduled AND person <> ''",
+        )
+        .bind(from_day)
+        .fetch_one(&self.readers)
+        .await?;
+        Ok((number(&row, 0)?, number(&row, 1)?))
+    }
+
+    /// By day: attempts of people, and those that succeeded at first try.
     pub async fn attempts_by_day(&self, from_day: i64) -> Result<Vec<(i64, u64, u64)>, StoreError> {
         let rows = sqlx::query(
             "SELECT day, sum(attempts), sum(first_tries) FROM observation JOIN asker ON asker.id = observation.asker

@@ -9,9 +9,12 @@ use axum::{
 use super::{
     error::PageError,
     extract::Visit,
-    pages::{query::read_dialect, search::read_query},
+    pages::{query::read_dialect, search::read_query, staleness::read_rules},
 };
-use crate::catalog::{Direction, TraceQuery};
+use crate::{
+    catalog::{Direction, TraceQuery},
+    model::EdgeState,
+};
 
 /// (address, what it answers), for the help page.
 pub(super) static ADDRESSES: &[(&str, &str)] = &[
@@ -25,6 +28,10 @@ pub(super) static ADDRESSES: &[(&str, &str)] = &[
     ("/api/v1/query?sql=…&dialect=…", "what a query reads and writes, column by column"),
     ("/api/v1/owners", "every owner"),
     ("/api/v1/deprecations", "what should no longer be used, and who still reads it"),
+    ("/api/v1/assets/{namespace}/{name}/usage", "who uses it and how, from query logs"),
+    ("/api/v1/staleness?days=90&coverage=80", "a verdict on every table: who still asks for it"),
+    ("/api/v1/evidence?state=observed", "lineage by what holds it up: observed, declared, confirmed, guessed"),
+    ("/api/v1/scorecard", "reliability, freshness and self-service, with the lists behind them"),
     ("/api/v1/runs", "crawl runs"),
     ("/api/v1/diagnostics", "what could not be known, counted by code"),
 ];
@@ -93,6 +100,27 @@ pub(super) async fn owners(visit: Visit) -> Answer {
 /// What should no longer be used.
 pub(super) async fn deprecations(visit: Visit) -> Answer {
     Ok(Json(visit.view.deprecations().await?).into_response())
+}
+
+/// Who uses an asset and how.
+pub(super) async fn show_usage(Path((namespace, name)): Path<(String, String)>, visit: Visit) -> Answer {
+    Ok(Json(visit.view.show_usage(&namespace, &name).await?).into_response())
+}
+
+/// A verdict on every table.
+pub(super) async fn staleness(visit: Visit) -> Answer {
+    Ok(Json(visit.view.ledger(read_rules(&visit.query)).await?).into_response())
+}
+
+/// Lineage by what holds it up.
+pub(super) async fn evidence(visit: Visit) -> Answer {
+    let state = visit.query.filled("state").and_then(EdgeState::from_word);
+    Ok(Json(visit.view.evidence(state).await?).into_response())
+}
+
+/// The figures by which a data platform is judged.
+pub(super) async fn scorecard(visit: Visit) -> Answer {
+    Ok(Json(visit.view.scorecard().await?).into_response())
 }
 
 /// Crawl runs, newest first.

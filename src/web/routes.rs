@@ -9,8 +9,8 @@ use axum::{
 use super::{
     Site, api, error,
     pages::{
-        asset, column, crawl, deprecations, diagnostics, explain, go, help, history, home, impact, lineage, owners, query,
-        search, sql, theme,
+        asset, column, crawl, deprecations, diagnostics, evidence, explain, go, help, history, home, impact, lineage, owners,
+        query, scorecard, search, sql, staleness, theme, usage,
     },
     statics,
 };
@@ -38,6 +38,7 @@ pub(super) fn table(site: &Site) -> Router<Site> {
         .route("/assets/{namespace}/{name}/impact.csv", get(impact::download_impact))
         .route("/assets/{namespace}/{name}/sql", get(sql::show_sql))
         .route("/assets/{namespace}/{name}/history", get(history::show_history))
+        .route("/assets/{namespace}/{name}/usage", get(usage::show_usage))
         // The same by any name: ?name=
         .route("/lineage", get(go::go_to_lineage))
         .route("/impact", get(go::go_to_impact))
@@ -47,6 +48,11 @@ pub(super) fn table(site: &Site) -> Router<Site> {
         .route("/owners/none", get(owners::show_unowned))
         .route("/owners/by-name/{name}", get(owners::show_owner))
         .route("/deprecations", get(deprecations::show_deprecations))
+        // What really happens
+        .route("/staleness", get(staleness::show_staleness))
+        .route("/staleness.csv", get(staleness::download_staleness))
+        .route("/evidence", get(evidence::show_evidence))
+        .route("/scorecard", get(scorecard::show_scorecard))
         // The catalog itself
         .route("/runs", get(crawl::show_runs))
         .route("/progress", get(crawl::show_progress))
@@ -68,6 +74,10 @@ pub(super) fn table(site: &Site) -> Router<Site> {
         .route("/api/v1/assets/{namespace}/{name}/impact", get(api::impact))
         .route("/api/v1/owners", get(api::owners))
         .route("/api/v1/deprecations", get(api::deprecations))
+        .route("/api/v1/assets/{namespace}/{name}/usage", get(api::show_usage))
+        .route("/api/v1/staleness", get(api::staleness))
+        .route("/api/v1/evidence", get(api::evidence))
+        .route("/api/v1/scorecard", get(api::scorecard))
         .route("/api/v1/runs", get(api::runs))
         .route("/api/v1/diagnostics", get(api::diagnostics))
         .fallback(error::show_nothing)

@@ -331,6 +331,7 @@ async fn log_reading(
             dialect: shape.dialect.parse().unwrap_or(warehouse.dialect),
             text: shape.text,
             templated: false,
+            composed: None,
             variables: Vec::new(),
         })
         .collect();
