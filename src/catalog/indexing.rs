@@ -183,7 +183,7 @@ pub fn search_document(row: &SearchRow, stated: Option<&StatedAsset>) -> SearchD
             .collect(),
         deprecated: false,
         replacement: None,
-        usage: row.readers,
+        usage: row.readers.saturating_add(row.popularity),
         certified: false,
         changed_at: row.changed_at,
     };

@@ -120,7 +120,7 @@ impl View {
     fn score_freshness(&self, card: &mut Scorecard) {
         for asset in self.assets.iter().filter(|asset| is_built(asset)) {
             let usage = self.usage_summary(asset.id);
-            let coverage = self.coverage_of(&asset.namespace);
+            let coverage = self.log_reach(&asset.namespace);
             let (Some(last_write), Some(last)) = (usage.last_write, coverage.last) else { continue };
             if usage.writes_90 < 3 || coverage.days == 0 {
                 continue;

@@ -65,6 +65,8 @@ pub struct Hit {
     pub replacement: Option<Replacement>,
     /// How many assets read it.
     pub readers: u64,
+    /// How many people asked for it in the last 30 days that query logs cover.
+    pub people: u32,
     /// Why it matched, readable: `exact name`, `name`, `column churn_rate`, `description`, …
     pub why: String,
     /// The rank's score.
@@ -155,6 +157,7 @@ impl View {
             summary_marks: hit.summary_marks,
             replacement: deprecation.and_then(|deprecation| deprecation.replacement),
             readers: self.graph.degree(hit.found.asset, Direction::Downstream) as u64,
+            people: self.usage_summary(hit.found.asset).people_30,
             score: hit.score,
         })
     }
@@ -175,8 +178,7 @@ fn say_why(why: &Why) -> String {
             let taken: Vec<String> = words.iter().map(|(typed, found)| format!("{typed} taken for {found}")).collect();
             taken.join(", ")
         }
-        Why::Used(1) => "read by 1".to_owned(),
-        Why::Used(readers) => format!("read by {readers}"),
+        Why::Used(_) => "much used".to_owned(),
         Why::Certified => "certified".to_owned(),
         Why::Deprecated => "deprecated".to_owned(),
     }

@@ -165,7 +165,7 @@ impl View {
     }
 
     async fn usage_of(&self, asset: AssetId, namespace: &str) -> Result<UsageAnswer> {
-        let coverage = self.coverage_of(namespace);
+        let coverage = self.log_reach(namespace);
         let last = coverage.last.map_or(0, |last| last / 86_400);
         let used = self.store.asset_use(self.run, asset, last + 1 - USAGE_DAYS).await?;
         let summary = self.usage_summary(asset);
@@ -209,7 +209,7 @@ impl View {
     }
 
     /// How far the logs of a warehouse reach.
-    pub(super) fn coverage_of(&self, namespace: &str) -> LogReach {
+    pub(super) fn log_reach(&self, namespace: &str) -> LogReach {
         self.coverage.get(namespace).map_or_else(LogReach::default, |days| LogReach::of(days))
     }
 }

@@ -11,7 +11,8 @@ use super::{
 };
 use crate::model::{
     Analysis, AssetKey, AssetKind, ColumnEdgeKind, DeclaredColumn, Diagnostic, Dialect, DocumentRole, KnownRelation, LineIndex,
-    NAME_BY_SUFFIX, RelationId, RowEdgeKind, SYNTAX_ERROR, Span, TABLE_LEVEL_ONLY, TEMPLATE_ERROR, TargetLineage, UNKNOWN_RELATION,
+    NAME_BY_SUFFIX, RelationId, RowEdgeKind, SYNTAX_ERROR, Span, TABLE_LEVEL_ONLY, TEMPLATE_ERROR, TargetLineage,
+    UNKNOWN_RELATION,
 };
 use crate::store::{NewAnalysis, NewColumnEdge, NewRowEdge, PlacedDiagnostic};
 

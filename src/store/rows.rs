@@ -153,6 +153,8 @@ pub struct SearchRow {
     pub readers: u32,
     /// How many assets it reads.
     pub reads: u32,
+    /// How much people use it, by query logs: see [`super::UsageSummary::popularity`].
+    pub popularity: u32,
     /// Seconds since 1970 UTC of the last change of a file that defines or describes it.
     pub changed_at: Option<i64>,
 }

@@ -7,7 +7,7 @@ use std::{
 
 use sqlx::Row;
 
-use super::{AssetRow, FactRow, InferredColumns, SearchRow, Store, StoreError, assets::Sheet, runs::to_json};
+use super::{AssetRow, FactRow, InferredColumns, SearchRow, Store, StoreError, UsageSummary, assets::Sheet, runs::to_json};
 use crate::model::{AssetId, DeclaredColumn, FactKind, RunNumber};
 
 /// How many assets' sheets are loaded at a time.
@@ -19,6 +19,7 @@ impl Store {
         let only = only.map(to_json).transpose()?;
         let assets = self.assets_among(run, only.as_deref()).await?;
         let neighbours = self.count_neighbours(run, only.as_deref()).await?;
+        let usage = self.usage_summaries(run).await?;
         let mut rows = Vec::with_capacity(assets.len());
         for some in assets.chunks(SHEETS) {
             let ids: Vec<AssetId> = some.iter().map(|asset| asset.id).collect();
@@ -26,7 +27,8 @@ impl Store {
             rows.extend(some.iter().map(|asset| {
                 let sheet = sheets.remove(&asset.id).unwrap_or_default();
                 let (readers, reads) = neighbours.get(&asset.id).copied().unwrap_or_default();
-                search_row(asset.clone(), sheet, readers, reads)
+                let popularity = usage.get(&asset.id).map_or(0, UsageSummary::popularity);
+                SearchRow { popularity, ..search_row(asset.clone(), sheet, readers, reads) }
             }));
         }
         Ok(rows)
@@ -44,6 +46,8 @@ impl Store {
              SELECT asset FROM analysis_asset WHERE analysis IN (
                  SELECT analysis FROM placement
                  WHERE (valid_from > ?1 AND valid_from <= ?2) OR (valid_to > ?1 AND valid_to <= ?2))
+             UNION
+             SELECT asset FROM asset_usage WHERE (valid_from > ?1 AND valid_from <= ?2) OR (valid_to > ?1 AND valid_to <= ?2)
              ORDER BY 1",
         )
         .bind(since.0)
@@ -103,6 +107,7 @@ fn search_row(asset: AssetRow, sheet: Sheet, readers: u32, reads: u32) -> Search
         columns,
         readers,
         reads,
+        popularity: 0,
         changed_at: sheet.changed_at,
     }
 }

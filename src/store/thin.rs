@@ -109,8 +109,16 @@ macro_rules! close_up {
     };
 }
 
-const CLOSE_UP: &[&str] =
-    close_up!("document_version", "placement", "diagnostic", "asset_state", "asset_fact", "declared_schema", "inferred_columns", "asset_usage");
+const CLOSE_UP: &[&str] = close_up!(
+    "document_version",
+    "placement",
+    "diagnostic",
+    "asset_state",
+    "asset_fact",
+    "declared_schema",
+    "inferred_columns",
+    "asset_usage"
+);
 
 /// Aliases close up likewise, but the newest row of each stays: what people stated under a former
 /// name follows it.

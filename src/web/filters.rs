@@ -482,6 +482,7 @@ pub(super) fn kind_in_words(kind: AssetKind) -> String {
 pub(super) fn counted(number: u64, noun: &str) -> String {
     match (number, noun.strip_suffix('y')) {
         (1, _) => format!("1 {noun}"),
+        _ if noun == "person" => format!("{} people", grouped(number)),
         (_, Some(stem)) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{} {stem}ies", grouped(number)),
         _ => format!("{} {noun}s", grouped(number)),
     }

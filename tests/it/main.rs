@@ -16,6 +16,11 @@ mod crash;
 #[cfg(test)]
 mod crawl;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod demo_log;
+
+#[cfg(test)]
 mod definitions;
 #[cfg(test)]
 mod demo;
@@ -39,9 +44,9 @@ mod licences;
 mod lineage;
 #[cfg(test)]
 mod little_company;
+mod logs;
 #[cfg(test)]
 mod names;
-mod logs;
 #[cfg(test)]
 mod parse;
 #[cfg(test)]

@@ -17,7 +17,7 @@ const PROBE: usize = 4_096;
 /// How many bytes a packed file may hold for each of its own, beyond [`BOMB_FLOOR`].
 const BOMB_RATIO: u64 = 500;
 /// Bytes that any packed file may hold.
-const BOMB_FLOOR: u64 = 1 << 30;
+const BOMB_FLOOR: u64 = 1 << 28;
 
 /// Where reading of a file stopped, and how to know the file again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
