@@ -7,8 +7,10 @@ mod crawl;
 mod demo;
 mod explain;
 mod export;
+mod governance;
 mod init;
 mod lineage;
+mod notify;
 mod paint;
 mod place;
 mod progress;
@@ -20,6 +22,7 @@ mod start;
 mod text;
 mod trace;
 mod upkeep;
+mod user;
 
 use std::process::ExitCode;
 
@@ -70,6 +73,9 @@ enum Command {
     Export(export::Export),
     Runs(runs::Runs),
     Diagnostics(runs::Diagnostics),
+    Governance(governance::Governance),
+    User(user::User),
+    Token(user::TokenCommand),
     Reindex(upkeep::Reindex),
     Backup(upkeep::Backup),
     Restore(upkeep::Restore),
@@ -111,6 +117,9 @@ fn run_command(line: CommandLine) -> anyhow::Result<Outcome> {
         Command::Export(command) => command.run(),
         Command::Runs(command) => command.run(),
         Command::Diagnostics(command) => command.run(),
+        Command::Governance(command) => command.run(),
+        Command::User(command) => command.run(),
+        Command::Token(command) => command.run(),
         Command::Reindex(command) => command.run(),
         Command::Backup(command) => command.run(),
         Command::Restore(command) => command.run(),

@@ -24,6 +24,8 @@ impl Config {
             }
         }
         config.data = config.data.map(|data| folder.join(data));
+        config.access.tls_cert = config.access.tls_cert.map(|file| folder.join(file));
+        config.access.tls_key = config.access.tls_key.map(|file| folder.join(file));
         config.file = Some(path.to_owned());
         check_config(&config)?;
         Ok(config)

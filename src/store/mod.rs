@@ -5,6 +5,7 @@
 //! append-only tables, untouched by runs. All SQL against our own database is in this module; none of
 //! it is ever built from text.
 
+mod accounts;
 mod aliases;
 mod analyses;
 mod assets;
@@ -16,6 +17,7 @@ mod memory;
 mod open;
 mod pack;
 mod people;
+mod remarks;
 mod rows;
 mod runs;
 mod search_rows;
@@ -26,8 +28,10 @@ mod write_state;
 
 use std::{path::Path, sync::Arc};
 
+pub use accounts::{PersonRow, SessionTimes, Sessions, TokenRow};
 pub use error::StoreError;
 pub use people::{Appended, NewStatement};
+pub use remarks::{RemarkRow, WatchRow};
 pub use rows::*;
 pub use runs::CrawlLock;
 pub use state::*;
