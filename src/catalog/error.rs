@@ -25,6 +25,9 @@ pub enum CatalogError {
     /// Somebody else stated something of the same fields in between.
     #[error("{}", overtaken_in_words(.0))]
     Overtaken(Vec<Overtaken>),
+    /// A file does not fit; nothing of it was taken over. (1-based line, what is wrong); 0 for the whole.
+    #[error("{}", reasons_in_words(.0))]
+    BadFile(Vec<(u64, String)>),
     /// The store could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -61,6 +64,10 @@ fn overtaken_in_words(overtaken: &[Overtaken]) -> String {
         format!("{who} changed {} of {} in the meantime: {}", one.field.word(), one.asset, one.said)
     };
     overtaken.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+fn reasons_in_words(reasons: &[(u64, String)]) -> String {
+    reasons.iter().map(|(line, reason)| format!("line {line}: {reason}")).collect::<Vec<_>>().join("\n")
 }
 
 /// A question's answer.

@@ -3,12 +3,12 @@
 use serde::Serialize;
 
 use super::{
-    AssetRef, Deprecation, NamedOwner, Result, StatedBy, View,
+    AssetAnswer, AssetRef, Deprecation, NamedOwner, Result, StatedBy, View,
     facts::{AssetFacts, Said},
 };
 use crate::{
     graph::Direction,
-    model::{AssetId, AssetRole, ColumnEdgeKind, StatedField, StatedValue, Tier},
+    model::{AssetId, AssetRole, ColumnEdgeKind, StatedDeprecation, StatedField, StatedOwner, StatedValue, Tier},
     store::AssetDetail,
 };
 
@@ -225,5 +225,48 @@ impl View {
             None => now,
         };
         Ok(ReaderProgress { at_first: at_first.max(now), now })
+    }
+}
+
+impl Governed {
+    /// The newest statement of a field, where there is one.
+    pub fn statement(&self, column: &str, field: StatedField) -> Option<&FieldStatement> {
+        self.fields.iter().find(|statement| statement.field == field && statement.column.eq_ignore_ascii_case(column))
+    }
+}
+
+impl AssetAnswer {
+    /// What holds of a field now, by people or by files, as somebody who changes it starts from.
+    pub fn value_now(&self, column: &str, field: StatedField) -> StatedValue {
+        let stated = self.governed.statement(column, field).filter(|statement| statement.by.is_some());
+        if let Some(Ok(value)) = stated.map(|statement| StatedValue::from_json(field, statement.value.clone())) {
+            return value;
+        }
+        match field {
+            StatedField::Owners => StatedValue::Owners(
+                self.owners
+                    .iter()
+                    .map(|owner| StatedOwner { name: owner.name.clone(), kind: owner.kind.unwrap_or_default() })
+                    .collect(),
+            ),
+            StatedField::Deprecation => StatedValue::Deprecation(self.deprecation.as_ref().map(|value| StatedDeprecation {
+                note: value.note.clone(),
+                date: value.date.clone(),
+                replacement: value.replacement.as_ref().map(|replacement| replacement.text.clone()),
+                columns: value.columns.clone(),
+            })),
+            StatedField::Description if column.is_empty() => {
+                StatedValue::Description(self.descriptions.first().map(|text| text.text.clone()).unwrap_or_default())
+            }
+            StatedField::Description => {
+                let known = self.columns.iter().find(|known| known.name.eq_ignore_ascii_case(column));
+                let own = known.and_then(|known| known.description.as_ref()).filter(|text| text.inherited_from.is_none());
+                StatedValue::Description(own.map(|text| text.text.clone()).unwrap_or_default())
+            }
+            StatedField::Certification => StatedValue::Certification(None),
+            StatedField::Tags => StatedValue::Tags(Vec::new()),
+            StatedField::Tier => StatedValue::Tier(self.governed.tier.map(|answer| answer.tier)),
+            StatedField::Wrong => StatedValue::Wrong(None),
+        }
     }
 }

@@ -109,6 +109,14 @@ impl View {
         })
     }
 
+    /// A pointer at the asset `name` of `namespace`.
+    ///
+    /// # Errors
+    /// [`CatalogError::NotFound`] where this run has none of that name.
+    pub fn asset_ref(&self, namespace: &str, name: &str) -> Result<AssetRef> {
+        self.demand(namespace, name).map(|asset| self.point_at(asset))
+    }
+
     /// Like [`View::find`], or the error that says so.
     pub(super) fn demand(&self, namespace: &str, name: &str) -> Result<&AssetRow> {
         self.find(namespace, name).ok_or_else(|| CatalogError::not_found(namespace, name))

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::{Catalog, CatalogError, Overtaken, Result, StatedBy, View};
 use crate::{
-    model::{Actor, AssetId, Role, Scope, StatedField, StatedValue},
+    model::{Actor, AssetId, Role, Scope, StatedField, StatedOwner, StatedValue},
     store::{Appended, AssetRow, NewStatement, PersonStatement},
 };
 
@@ -42,6 +42,28 @@ pub enum FieldChange {
     Set(StatedValue),
     /// Nothing is stated of it any more: what files say holds.
     Withdraw(StatedField),
+}
+
+/// A change of one field of many assets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BulkEdit {
+    /// The assets: (namespace, name).
+    pub assets: Vec<(String, String)>,
+    /// What becomes of the field.
+    pub change: FieldChange,
+    /// What becomes of the owners or tags that are there.
+    pub mode: BulkMode,
+    /// The number of the newest statement of all that its author saw; `None` where it does not matter.
+    pub seen: Option<i64>,
+}
+
+/// What becomes of owners or tags that are there when others are stated of many assets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BulkMode {
+    /// They stay.
+    Add,
+    /// They go.
+    Replace,
 }
 
 /// A statement in a history.
@@ -189,6 +211,28 @@ impl Catalog {
         self.append(&new).await
     }
 
+    /// States the same of many assets as `actor`, all or nothing, as [`Catalog::state`] does.
+    ///
+    /// # Errors
+    /// Those of [`Catalog::state`].
+    pub async fn state_of_many(&self, actor: &Actor, bulk: BulkEdit) -> Result<Vec<i64>> {
+        let view = self.view();
+        let mut edits = Vec::with_capacity(bulk.assets.len());
+        for (namespace, name) in bulk.assets {
+            let asset = view.asset_to_state(&namespace, &name).await?;
+            let change = match bulk.mode {
+                BulkMode::Add => view.add_to(&asset, &bulk.change),
+                BulkMode::Replace => bulk.change.clone(),
+            };
+            let stated = view.stated.of(&asset.namespace, &asset.key);
+            let newest = stated.map_or(0, |stated| stated.newest("", change.field()));
+            // Whatever is newer than what the author saw was not seen: the store refuses on it.
+            let seen = bulk.seen.map(|seen| if newest <= seen { newest } else { seen });
+            edits.push(Edit { namespace, name, column: String::new(), change, seen });
+        }
+        self.state(actor, edits).await
+    }
+
     /// Takes a statement back, and those that were made together with it where `actor` wants `all`: what
     /// held before it holds again. Comes back with how many were taken back; those of a change to many
     /// assets that something newer was stated of since stay as they are.
@@ -216,7 +260,7 @@ impl Catalog {
         Ok(self.append(&new).await?.len() as u64)
     }
 
-    async fn append(&self, new: &[NewStatement]) -> Result<Vec<i64>> {
+    pub(super) async fn append(&self, new: &[NewStatement]) -> Result<Vec<i64>> {
         if new.is_empty() {
             return Ok(Vec::new());
         }
@@ -301,6 +345,26 @@ impl View {
                 ..statement
             },
         })
+    }
+
+    /// The change with the owners or tags that the asset has already.
+    fn add_to(&self, asset: &AssetRow, change: &FieldChange) -> FieldChange {
+        match change {
+            FieldChange::Set(StatedValue::Owners(owners)) => {
+                let there = self.facts.of(asset.id).owners.iter();
+                let there = there.map(|owner| StatedOwner { name: owner.name.clone(), kind: owner.kind.unwrap_or_default() });
+                FieldChange::Set(StatedValue::Owners(there.chain(owners.iter().cloned()).collect()))
+            }
+            FieldChange::Set(StatedValue::Tags(tags)) => {
+                let stated = self.stated.of(&asset.namespace, &asset.key).and_then(|stated| stated.get("", StatedField::Tags));
+                let there = match stated.map(|field| &field.value) {
+                    Some(StatedValue::Tags(there)) => there.clone(),
+                    _ => Vec::new(),
+                };
+                FieldChange::Set(StatedValue::Tags(there.into_iter().chain(tags.iter().cloned()).collect()))
+            }
+            other => other.clone(),
+        }
     }
 
     fn check_may_state(&self, actor: &Actor, asset: &AssetRow) -> Result<()> {

@@ -107,6 +107,14 @@ impl Stated {
         (namespace, key)
     }
 
+    /// (namespace, key) of everything that something was ever stated of, sorted.
+    pub(super) fn subjects(&self) -> Vec<(&str, &str)> {
+        let mut subjects: Vec<(&str, &str)> =
+            self.by_asset.keys().map(|(namespace, key)| (namespace.as_str(), key.as_str())).collect();
+        subjects.sort_unstable();
+        subjects
+    }
+
     /// Whether nothing was ever stated.
     pub(super) fn is_empty(&self) -> bool {
         self.by_asset.is_empty()

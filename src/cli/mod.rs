@@ -7,9 +7,11 @@ mod crawl;
 mod demo;
 mod explain;
 mod export;
+mod governance;
 mod init;
 mod lineage;
 mod logs;
+mod notify;
 mod paint;
 mod place;
 mod progress;
@@ -21,6 +23,7 @@ mod start;
 mod text;
 mod trace;
 mod upkeep;
+mod user;
 
 use std::process::ExitCode;
 
@@ -72,6 +75,9 @@ enum Command {
     Export(export::Export),
     Runs(runs::Runs),
     Diagnostics(runs::Diagnostics),
+    Governance(governance::Governance),
+    User(user::User),
+    Token(user::TokenCommand),
     Reindex(upkeep::Reindex),
     Backup(upkeep::Backup),
     Restore(upkeep::Restore),
@@ -114,6 +120,9 @@ fn run_command(line: CommandLine) -> anyhow::Result<Outcome> {
         Command::Export(command) => command.run(),
         Command::Runs(command) => command.run(),
         Command::Diagnostics(command) => command.run(),
+        Command::Governance(command) => command.run(),
+        Command::User(command) => command.run(),
+        Command::Token(command) => command.run(),
         Command::Reindex(command) => command.run(),
         Command::Backup(command) => command.run(),
         Command::Restore(command) => command.run(),

@@ -14,6 +14,7 @@ use tokio::{net::TcpListener, sync::watch};
 use super::{
     Outcome,
     crawl::{crawl_sources, prepare_folder},
+    notify::tell_webhook,
     place::Place,
 };
 use crate::{
@@ -45,6 +46,15 @@ pub(super) struct Serve {
     /// Address under which people reach it, perhaps with a path: for links, and as a name to answer to
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
+    /// Certificate chain in PEM, for https without a proxy
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The private key that belongs to it, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Serve plain http elsewhere than on loopback; every page warns of it
+    #[arg(long)]
+    insecure_http: bool,
     /// Serve what is there; crawl only on request
     #[arg(long)]
     no_crawl: bool,
@@ -56,6 +66,7 @@ const EXAMPLES: &str = "Examples:
   wellspring serve ~/work/analytics
   wellspring serve --addr 127.0.0.1:8080 https://git.example.com/data/warehouse.git
   wellspring serve                       # the sources of ./wellspring.toml
+  wellspring serve --addr 0.0.0.0:443 --tls-cert chain.pem --tls-key key.pem   # people sign in
 
 Stops on Ctrl-C or SIGTERM once the requests under way are answered.
 
@@ -70,6 +81,12 @@ impl Serve {
         if self.base_url.is_some() {
             config.base_url.clone_from(&self.base_url);
         }
+        if self.tls_cert.is_some() {
+            config.access.tls_cert = self.tls_cert;
+            config.access.tls_key = self.tls_key;
+        }
+        config.access.insecure_http |= self.insecure_http;
+        config.check_access()?;
         let folder = prepare_folder(&config)?;
         let crawl_at_start = if self.no_crawl { AtStart::Wait } else { AtStart::Crawl };
         serve(Served { config, folder, crawl_at_start })
@@ -112,9 +129,20 @@ async fn serve_until_stopped(served: Served) -> anyhow::Result<()> {
     eprintln!("Data in {}. Ctrl-C stops.", folder.display());
 
     let public = config.public_address()?.map(Arc::new);
-    let site = web::Site { catalog: catalog.clone(), crawl: control.clone(), public };
-    let mut server = tokio::spawn(web::serve(listener, site, when_stopped(stopped.clone())));
+    let access = Arc::new(web::Access::new(&config));
+    if config.needs_sign_in() && catalog.people().await?.is_empty() && config.access.user_header.is_none() {
+        eprintln!("Nobody can sign in yet: `wellspring user add NAME --role admin` makes the first account.");
+    }
+    let site = web::Site { catalog: catalog.clone(), crawl: control.clone(), public, access };
+    let until = when_stopped(stopped.clone());
+    let mut server = match (config.access.tls_cert.clone(), config.access.tls_key.clone()) {
+        (Some(cert), Some(key)) => tokio::spawn(web::serve_tls(listener, site, web::TlsFiles { cert, key }, until)),
+        _ => tokio::spawn(web::serve(listener, site, until)),
+    };
     tokio::spawn(take_up_runs(catalog.clone(), stopped.clone()));
+    if config.notify.webhook.is_some() {
+        tokio::spawn(tell_webhook(config.notify.clone(), catalog.clone(), stopped.clone()));
+    }
     if crawl_at_start == AtStart::Crawl && !config.sources.is_empty() {
         control.request();
     }

@@ -28,6 +28,8 @@ impl Config {
             log.people = log.people.take().map(|people| folder.join(people));
         }
         config.data = config.data.map(|data| folder.join(data));
+        config.access.tls_cert = config.access.tls_cert.map(|file| folder.join(file));
+        config.access.tls_key = config.access.tls_key.map(|file| folder.join(file));
         config.file = Some(path.to_owned());
         check_config(&config)?;
         Ok(config)

@@ -3,6 +3,7 @@
 //! In: a file, or the paths of a command line. Out: a checked [`Config`]. Never reads a source,
 //! a warehouse or the network.
 
+mod access;
 mod address;
 mod data_folder;
 mod load;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Dialect, KeepUsers, LogFormat};
 
+pub use access::{AccessConfig, Network, NotifyConfig};
 pub use address::without_credentials;
 pub use data_folder::user_data_home;
 pub use names::{Judgement, NameRules};
@@ -48,6 +50,10 @@ pub struct Config {
     /// link of every page does too, whether the proxy takes the path off or not. Default: `http://`
     /// and `addr`.
     pub base_url: Option<String>,
+    /// `[access]`: who may come in, and how.
+    pub access: AccessConfig,
+    /// `[notify]`: who is told of what people state.
+    pub notify: NotifyConfig,
     /// `[crawl]`: when and how far back.
     pub crawl: CrawlConfig,
     /// `[limits]`: bounds on hostile or broken input.
@@ -278,6 +284,8 @@ impl Default for Config {
             data: None,
             addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 7171)),
             base_url: None,
+            access: AccessConfig::default(),
+            notify: NotifyConfig::default(),
             crawl: CrawlConfig::default(),
             limits: Limits::default(),
             warehouses: Vec::new(),
@@ -352,6 +360,7 @@ impl Config {
     pub fn public_url(&self) -> String {
         match &self.base_url {
             Some(url) => url.trim_end_matches('/').to_owned(),
+            None if self.access.tls_cert.is_some() => format!("https://{}", self.addr),
             None => format!("http://{}", self.addr),
         }
     }

@@ -16,6 +16,11 @@ impl PublicUrl {
         &self.whole
     }
 
+    /// Scheme, host and port, without the path.
+    pub fn origin(&self) -> &str {
+        self.whole.get(..self.whole.len() - self.path.len()).unwrap_or(&self.whole)
+    }
+
     /// The host in lower case, without a port.
     pub fn host(&self) -> &str {
         &self.host
@@ -62,6 +67,7 @@ mod tests {
     fn an_address_is_taken_apart() {
         let url: PublicUrl = "https://Data.Example.com:8443/tools/wellspring/".parse().unwrap();
         assert_eq!((url.host(), url.path()), ("data.example.com", "/tools/wellspring"));
+        assert_eq!(url.origin(), "https://Data.Example.com:8443");
         assert_eq!(url.as_str(), "https://Data.Example.com:8443/tools/wellspring");
         assert_eq!("http://h".parse::<PublicUrl>().unwrap().path(), "");
         for odd in ["ftp://h", "h", "http://", "http://a@b", "http://h/a?b", "http://h/\"x", "http://h/a#b", "http://h//a"] {

@@ -5,6 +5,7 @@
 //! append-only tables, untouched by runs. All SQL against our own database is in this module; none of
 //! it is ever built from text.
 
+mod accounts;
 mod aliases;
 mod analyses;
 mod assets;
@@ -18,6 +19,7 @@ mod memory;
 mod open;
 mod pack;
 mod people;
+mod remarks;
 mod rows;
 mod runs;
 mod search_rows;
@@ -29,10 +31,12 @@ mod write_state;
 
 use std::{path::Path, sync::Arc};
 
+pub use accounts::{PersonRow, SessionTimes, Sessions, TokenRow};
 pub use error::StoreError;
 pub use log_rows::*;
 pub use logs::Numbered;
 pub use people::{Appended, NewStatement};
+pub use remarks::{RemarkRow, WatchRow};
 pub use rows::*;
 pub use runs::CrawlLock;
 pub use state::*;

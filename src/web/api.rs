@@ -16,53 +16,45 @@ use crate::{
     model::EdgeState,
 };
 
-/// (address, what it answers), for the help page.
-pub(super) static ADDRESSES: &[(&str, &str)] = &[
-    ("/api/v1/search?q=…&kind=…", "what matches, with facets; -value leaves out"),
-    ("/api/v1/assets/{namespace}/{name}", "everything about an asset"),
-    ("/api/v1/assets/{namespace}/{name}/columns/{column}", "everything about a column"),
-    ("/api/v1/assets/{namespace}/{name}/columns/{column}/explain", "where it comes from, step by step"),
-    ("/api/v1/assets/{namespace}/{name}/trace?column=…&down&depth=…", "every column upstream, or downstream"),
-    ("/api/v1/assets/{namespace}/{name}/impact?column=…", "all that depends on it"),
-    ("/api/v1/resolve?name=…", "what a name means"),
-    ("/api/v1/query?sql=…&dialect=…", "what a query reads and writes, column by column"),
-    ("/api/v1/owners", "every owner"),
-    ("/api/v1/deprecations", "what should no longer be used, and who still reads it"),
-    ("/api/v1/assets/{namespace}/{name}/usage", "who uses it and how, from query logs"),
-    ("/api/v1/staleness?days=90&coverage=80", "a verdict on every table: who still asks for it"),
-    ("/api/v1/evidence?state=observed", "lineage by what holds it up: observed, declared, confirmed, guessed"),
-    ("/api/v1/scorecard", "reliability, freshness and self-service, with the lists behind them"),
-    ("/api/v1/runs", "crawl runs"),
-    ("/api/v1/diagnostics", "what could not be known, counted by code"),
-];
-
 /// Most runs that are told.
 const RUNS: usize = 200;
 
 type Answer = Result<Response, PageError>;
 
 /// What matches.
+#[utoipa::path(get, path = "/api/v1/search", tag = "find",
+    params(("q" = Option<String>, Query, description = "The words, in the grammar of the search box"), ("kind" = Option<String>, Query, description = "A facet: kind, owner, source, tag, deprecated, …; `-value` leaves out; may stand several times"), ("page" = Option<u32>, Query, description = "From 0")),
+    responses((status = 200, description = "A page of hits with facets and, on the first, metrics of that name", body = serde_json::Value), (status = 401, description = "No token, or one that opens nothing")))]
 pub(super) async fn search(visit: Visit) -> Answer {
     let query = read_query(&visit.query);
     Ok(Json(visit.view.search(&query).await?).into_response())
 }
 
 /// Everything about an asset.
+#[utoipa::path(get, path = "/api/v1/assets/{namespace}/{name}", tag = "assets",
+    responses((status = 200, description = "Everything about the asset; `governed` is what people state", body = serde_json::Value), (status = 401, description = "No token, or one that opens nothing")))]
 pub(super) async fn show_asset(Path((namespace, name)): Path<(String, String)>, visit: Visit) -> Answer {
     Ok(Json(visit.view.show_asset(&namespace, &name).await?).into_response())
 }
 
 /// Everything about a column.
+#[utoipa::path(get, path = "/api/v1/assets/{namespace}/{name}/columns/{column}", tag = "assets",
+    responses((status = 200, description = "Everything about the column", body = serde_json::Value), (status = 401, description = "No token, or one that opens nothing")))]
 pub(super) async fn show_column(Path((namespace, name, column)): Path<(String, String, String)>, visit: Visit) -> Answer {
     Ok(Json(visit.view.show_column(&namespace, &name, &column).await?).into_response())
 }
 
 /// Where a column comes from.
+#[utoipa::path(get, path = "/api/v1/assets/{namespace}/{name}/columns/{column}/explain", tag = "lineage",
+    responses((status = 200, description = "The way of the number back to the raw data, a step per statement", body = serde_json::Value), (status = 401, description = "No token, or one that opens nothing")))]
 pub(super) async fn explain(Path((namespace, name, column)): Path<(String, String, String)>, visit: Visit) -> Answer {
     Ok(Json(visit.view.explain(&namespace, &name, &column).await?).into_response())
 }
 
 /// Every column upstream, or downstream.
+#[utoipa::path(get, path = "/api/v1/assets/{namespace}/{name}/trace", tag = "lineage",
+    params(("column" = Option<String>, Query, description = "One column; left out, all"), ("down" = Option<bool>, Query, description = "Downstream instead of upstream"), ("depth" = Option<u32>, Query, description = "Steps at most")),
+    responses((status = 200, description = "Every column on the way", body = serde_json::Value), (status = 401, description = "No token, or one that opens nothing")))]
 pub(super) async fn trace(Path((namespace, name)): Path<(String, String)>, visit: Visit) -> Answer {
     let query = TraceQuery {
         namespace,
@@ -77,58 +69,90 @@ pub(super) async fn trace(Path((namespace, name)): Path<(String, String)>, visit
 }
 
 /// All that depends on an asset or a column.
+#[utoipa::path(get, path = "/api/v1/assets/{namespace}/{name}/impact", tag = "lineage",
+    params(("column" = Option<String>, Query, description = "One column; left out, the whole asset")),
+    responses((status = 200, description = "All that depends on it, by severity", body = serde_json::Value), (status = 401, description = "No token, or one that opens nothing")))]
 pub(super) async fn impact(Path((namespace, name)): Path<(String, String)>, visit: Visit) -> Answer {
     Ok(Json(visit.view.impact(&namespace, &name, visit.query.filled("column")).await?).into_response())
 }
 
+/// The columns of an asset, with their types, meanings and sources.
+#[utoipa::path(get, path = "/api/v1/assets/{namespace}/{name}/columns", tag = "assets",
+    responses((status = 200, description = "Columns in order", body = Vec<serde_json::Value>)))]
+pub(super) async fn show_columns(Path((namespace, name)): Path<(String, String)>, visit: Visit) -> Answer {
+    Ok(Json(visit.view.show_asset(&namespace, &name).await?.columns).into_response())
+}
+
 /// What a name means.
+#[utoipa::path(get, path = "/api/v1/resolve", tag = "find",
+    params(("name" = String, Query, description = "A name in any form: quoted, partial, `project:dataset.table`")),
+    responses((status = 200, description = "The asset that is meant, or candidates", body = serde_json::Value), (status = 401, description = "No token, or one that opens nothing")))]
 pub(super) async fn resolve(visit: Visit) -> Answer {
     Ok(Json(visit.view.resolve_name(visit.query.get("name").unwrap_or("")).await?).into_response())
 }
 
 /// What a query reads and writes.
+#[utoipa::path(get, path = "/api/v1/query", tag = "lineage",
+    params(("sql" = String, Query, description = "The text"), ("dialect" = Option<String>, Query, description = "`bigquery`, `snowflake`, …; left out, guessed")),
+    responses((status = 200, description = "What the query reads and writes, column by column", body = serde_json::Value), (status = 401, description = "No token, or one that opens nothing")))]
 pub(super) async fn query(visit: Visit) -> Answer {
     let sql = visit.query.get("sql").unwrap_or("");
     Ok(Json(visit.view.read_query(sql, read_dialect(&visit.query)?).await?).into_response())
 }
 
 /// Every owner.
+#[utoipa::path(get, path = "/api/v1/owners", tag = "governance",
+    responses((status = 200, description = "Every owner with counts", body = serde_json::Value), (status = 401, description = "No token, or one that opens nothing")))]
 pub(super) async fn owners(visit: Visit) -> Answer {
     Ok(Json(visit.view.owners().await?).into_response())
 }
 
 /// What should no longer be used.
+#[utoipa::path(get, path = "/api/v1/deprecations", tag = "governance",
+    responses((status = 200, description = "What should no longer be used, and who still reads it", body = serde_json::Value), (status = 401, description = "No token, or one that opens nothing")))]
 pub(super) async fn deprecations(visit: Visit) -> Answer {
     Ok(Json(visit.view.deprecations().await?).into_response())
 }
 
 /// Who uses an asset and how.
+#[utoipa::path(get, path = "/api/v1/assets/{namespace}/{name}/usage", tag = "use",
+    responses((status = 200, description = "Who uses an asset and how, from query logs", body = serde_json::Value), (status = 401, description = "No token, or one that opens nothing")))]
 pub(super) async fn show_usage(Path((namespace, name)): Path<(String, String)>, visit: Visit) -> Answer {
     Ok(Json(visit.view.show_usage(&namespace, &name).await?).into_response())
 }
 
 /// A verdict on every table.
+#[utoipa::path(get, path = "/api/v1/staleness", tag = "use",
+    responses((status = 200, description = "A verdict on every table: who still asks for it", body = serde_json::Value), (status = 401, description = "No token, or one that opens nothing")))]
 pub(super) async fn staleness(visit: Visit) -> Answer {
     Ok(Json(visit.view.ledger(read_rules(&visit.query)).await?).into_response())
 }
 
 /// Lineage by what holds it up.
+#[utoipa::path(get, path = "/api/v1/evidence", tag = "use",
+    responses((status = 200, description = "Lineage by what holds it up", body = serde_json::Value), (status = 401, description = "No token, or one that opens nothing")))]
 pub(super) async fn evidence(visit: Visit) -> Answer {
     let state = visit.query.filled("state").and_then(EdgeState::from_word);
     Ok(Json(visit.view.evidence(state).await?).into_response())
 }
 
 /// The figures by which a data platform is judged.
+#[utoipa::path(get, path = "/api/v1/scorecard", tag = "use",
+    responses((status = 200, description = "Reliability, freshness and self-service, with the lists behind them", body = serde_json::Value), (status = 401, description = "No token, or one that opens nothing")))]
 pub(super) async fn scorecard(visit: Visit) -> Answer {
     Ok(Json(visit.view.scorecard().await?).into_response())
 }
 
 /// Crawl runs, newest first.
+#[utoipa::path(get, path = "/api/v1/runs", tag = "catalog",
+    responses((status = 200, description = "Crawl runs, newest first", body = serde_json::Value), (status = 401, description = "No token, or one that opens nothing")))]
 pub(super) async fn runs(visit: Visit) -> Answer {
     Ok(Json(visit.view.runs(RUNS).await?).into_response())
 }
 
 /// What could not be known, counted by code.
+#[utoipa::path(get, path = "/api/v1/diagnostics", tag = "catalog",
+    responses((status = 200, description = "What could not be known, counted by code", body = serde_json::Value), (status = 401, description = "No token, or one that opens nothing")))]
 pub(super) async fn diagnostics(visit: Visit) -> Answer {
     Ok(Json(visit.view.diagnostic_counts().await?).into_response())
 }

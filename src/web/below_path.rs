@@ -14,7 +14,7 @@ use tower::Service;
 
 /// Attributes that hold addresses. Templates write every value between double quotes, and escape
 /// these in texts, so that none of it is found outside of a tag.
-const ATTRIBUTES: [&str; 7] = ["href", "src", "action", "hx-get", "data-asset", "data-column", "data-copy-url"];
+const ATTRIBUTES: [&str; 8] = ["href", "src", "action", "hx-get", "hx-post", "data-asset", "data-column", "data-copy-url"];
 
 /// Serves `inner` below `path` (`/tools/wellspring`), whether a proxy takes the path off or not.
 pub(super) fn serve_below(path: &str, inner: Router) -> Router {
@@ -55,7 +55,9 @@ async fn put_in_front(path: &str, answer: Response) -> Response {
     if let Some(value) = parts.headers.get(header::LOCATION).filter(is_local).and_then(|value| prefixed(value, "/")) {
         parts.headers.insert(header::LOCATION, value);
     }
-    if let Some(value) = parts.headers.get(header::SET_COOKIE).and_then(|value| prefixed(value, "Path=/")) {
+    // Browsers take a cookie with this prefix for the root of its host alone.
+    let is_free = |value: &&HeaderValue| !value.as_bytes().starts_with(b"__Host-");
+    if let Some(value) = parts.headers.get(header::SET_COOKIE).filter(is_free).and_then(|value| prefixed(value, "Path=/")) {
         parts.headers.insert(header::SET_COOKIE, value);
     }
     let kind = parts.headers.get(header::CONTENT_TYPE).map(|kind| kind.as_bytes().to_vec()).unwrap_or_default();

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::{
     Json,
     extract::{Request, State},
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header},
     middleware::Next,
     response::{Html, IntoResponse, Response},
 };
@@ -26,6 +26,12 @@ pub(super) enum PageError {
     /// The request makes no sense.
     #[error("{0}")]
     BadRequest(String),
+    /// Nobody known asks.
+    #[error("This needs somebody who is signed in.")]
+    Unauthorized,
+    /// It was asked for too often.
+    #[error("{0}")]
+    TooMany(String),
     /// Whoever asks may not.
     #[error("{0}")]
     Forbidden(String),
@@ -48,6 +54,8 @@ impl PageError {
         match self {
             PageError::NotFound(_) => StatusCode::NOT_FOUND,
             PageError::BadRequest(_) => StatusCode::BAD_REQUEST,
+            PageError::Unauthorized => StatusCode::UNAUTHORIZED,
+            PageError::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             PageError::Forbidden(_) => StatusCode::FORBIDDEN,
             PageError::Conflict(_) => StatusCode::CONFLICT,
             PageError::Broken => StatusCode::INTERNAL_SERVER_ERROR,
@@ -60,6 +68,7 @@ impl From<CatalogError> for PageError {
         match error {
             CatalogError::NotFound { name, .. } => PageError::NotFound(name),
             CatalogError::BadQuestion(what) => PageError::BadRequest(what),
+            bad @ CatalogError::BadFile(_) => PageError::BadRequest(bad.to_string()),
             CatalogError::Forbidden(why) => PageError::Forbidden(why),
             overtaken @ CatalogError::Overtaken(_) => PageError::Conflict(overtaken.to_string()),
             other => PageError::broken("answering a page", &other),
@@ -79,15 +88,19 @@ impl IntoResponse for PageError {
 /// Turns the errors of handlers into pages, or into JSON below `/api/`.
 pub(super) async fn show_errors(State(site): State<Site>, request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
-    let visit = Visit::new(request.uri(), request.headers(), &site);
+    let visit = Visit::of_request(&request, &site);
     let mut response = next.run(request).await;
     let error = match response.extensions_mut().remove::<PageError>() {
         Some(error) => error,
         None if response.status() == StatusCode::METHOD_NOT_ALLOWED => return response,
         None => return response,
     };
-    if path.starts_with("/api/") {
-        return (error.status(), Json(json!({ "error": error.to_string() }))).into_response();
+    if path.starts_with("/api/") || path.starts_with("/feeds/") {
+        let mut response = (error.status(), Json(json!({ "error": error.to_string() }))).into_response();
+        if error.status() == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        return response;
     }
     let near = match &error {
         PageError::NotFound(name) => nearest(&visit, name).await,
@@ -136,6 +149,8 @@ impl ErrorPage {
             StatusCode::NOT_FOUND => "Nothing of that name",
             StatusCode::BAD_REQUEST => "That question makes no sense here",
             StatusCode::FORBIDDEN => "Not allowed",
+            StatusCode::UNAUTHORIZED => "Sign in first",
+            StatusCode::TOO_MANY_REQUESTS => "Too often",
             StatusCode::CONFLICT => "Somebody was faster",
             _ => "Something broke",
         }

@@ -4,15 +4,20 @@ use std::{convert::Infallible, sync::Arc};
 
 use askama::Template;
 use axum::{
-    extract::FromRequestParts,
+    extract::{FromRequestParts, Request},
     http::{HeaderMap, Uri, header, request::Parts},
     response::{Html, IntoResponse, Response},
 };
 
-use super::{Site, error::PageError};
+use super::{
+    Site,
+    access::{Visitor, warns_of_http},
+    error::PageError,
+};
 use crate::{
-    catalog::{CrawlStatus, View},
+    catalog::{AssetRef, CrawlStatus, View},
     config::PublicUrl,
+    model::{Actor, Role, Scope, StatedField},
 };
 
 /// One request for a page.
@@ -28,6 +33,8 @@ pub(super) struct Visit {
     pub(super) chrome: Chrome,
     /// What people put in front of an address to reach it from elsewhere, where that is configured.
     pub(super) public: Option<Arc<PublicUrl>>,
+    /// Who asks.
+    pub(super) visitor: Visitor,
 }
 
 /// What the layout of every page shows.
@@ -45,6 +52,12 @@ pub(crate) struct Chrome {
     pub(crate) progress: CrawlStatus,
     /// Seconds since 1970 UTC.
     pub(crate) now: i64,
+    /// Who reads the page.
+    pub(crate) reader: Reader,
+    /// Whether people sign in here.
+    pub(crate) signs_in: bool,
+    /// Whether passwords go over plain http.
+    pub(crate) warns_of_http: bool,
 }
 
 impl Chrome {
@@ -55,7 +68,22 @@ impl Chrome {
 
     /// Whether the bar of a running crawl is shown.
     pub(crate) fn shows_progress(&self) -> bool {
-        self.progress.running
+        self.progress.running && self.shows_catalog()
+    }
+
+    /// Whether the way into the catalog is shown: to everybody who may go it.
+    pub(crate) fn shows_catalog(&self) -> bool {
+        !self.reader.name.is_empty()
+    }
+
+    /// (word, title) of what can be stated of many assets at once.
+    pub(crate) fn bulk_fields(&self) -> Vec<(&'static str, &'static str)> {
+        StatedField::ALL.map(|field| (field.word(), super::fields::say_field(field))).to_vec()
+    }
+
+    /// The pairs of the address, as a watched search holds them.
+    pub(crate) fn search_pairs(&self) -> &str {
+        self.address.split_once('?').map_or("", |(_, pairs)| pairs)
     }
 
     /// The address of a static file.
@@ -86,13 +114,18 @@ impl FromRequestParts<Site> for Visit {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Infallible> {
-        Ok(Visit::new(&parts.uri, &parts.headers, site))
+        Ok(Visit::new(&parts.uri, &parts.headers, site, parts.extensions.get::<Visitor>().cloned().unwrap_or_default()))
     }
 }
 
 impl Visit {
-    /// The visit that a request's address and headers tell of.
-    pub(super) fn new(uri: &Uri, headers: &HeaderMap, site: &Site) -> Visit {
+    /// The visit that a request tells of.
+    pub(super) fn of_request(request: &Request, site: &Site) -> Visit {
+        let visitor = request.extensions().get::<Visitor>().cloned().unwrap_or_default();
+        Visit::new(request.uri(), request.headers(), site, visitor)
+    }
+
+    fn new(uri: &Uri, headers: &HeaderMap, site: &Site, visitor: Visitor) -> Visit {
         let view = site.catalog.view();
         let query = Query::parse(uri.query().unwrap_or(""));
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
@@ -104,6 +137,9 @@ impl Visit {
             run: u64::from(view.run()),
             progress: site.crawl.status(),
             now: jiff::Timestamp::now().as_second(),
+            reader: Reader::new(&visitor),
+            signs_in: site.access.needs_sign_in(),
+            warns_of_http: warns_of_http(site, &visitor),
         };
         Visit {
             view,
@@ -111,6 +147,46 @@ impl Visit {
             target: text("hx-target").filter(|_| is_fragment).map(str::to_owned),
             chrome,
             public: site.public.clone(),
+            visitor,
+        }
+    }
+
+    /// Who asks.
+    ///
+    /// # Errors
+    /// [`PageError::Unauthorized`] where nobody known does.
+    pub(super) fn actor(&self) -> Result<&Actor, PageError> {
+        self.visitor.actor()
+    }
+
+    /// Whether the reader may state things of the asset.
+    pub(super) fn may_state(&self, asset: &AssetRef) -> bool {
+        let actor = self.visitor.actor.as_ref();
+        actor.is_some_and(|actor| self.view.may_state(actor, &asset.namespace, &asset.name))
+    }
+}
+
+/// Who reads a page, as the layout shows them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reader {
+    /// Their name; "" where nobody is signed in.
+    pub(crate) name: String,
+    /// Whether they may change every asset.
+    pub(crate) may_edit: bool,
+    /// Whether they manage people.
+    pub(crate) is_admin: bool,
+    /// Whether they signed in here, so that they can sign out.
+    pub(crate) has_session: bool,
+}
+
+impl Reader {
+    fn new(visitor: &Visitor) -> Reader {
+        let Some(actor) = &visitor.actor else { return Reader::default() };
+        Reader {
+            name: actor.name.clone(),
+            may_edit: actor.may(Role::Editor, Scope::Write),
+            is_admin: actor.may(Role::Admin, Scope::Admin),
+            has_session: visitor.has_session(),
         }
     }
 }
@@ -132,9 +208,21 @@ pub(super) struct Query(pub(super) Vec<(String, String)>);
 impl Query {
     /// Most pairs that are looked at.
     const MOST: usize = 200;
+    /// Most pairs that are looked at of a form that names many things.
+    const MOST_IN_LISTS: usize = 4_000;
 
-    fn parse(text: &str) -> Query {
-        let pairs = text.split('&').filter(|pair| !pair.is_empty()).take(Self::MOST);
+    /// The pairs of a form's body or an address's query.
+    pub(super) fn parse(text: &str) -> Query {
+        Query::parse_up_to(text, Self::MOST)
+    }
+
+    /// The pairs of a form that names many things.
+    pub(super) fn parse_many(text: &str) -> Query {
+        Query::parse_up_to(text, Self::MOST_IN_LISTS)
+    }
+
+    fn parse_up_to(text: &str, most: usize) -> Query {
+        let pairs = text.split('&').filter(|pair| !pair.is_empty()).take(most);
         Query(
             pairs
                 .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
@@ -165,7 +253,7 @@ impl Query {
 }
 
 /// Undoes percent-encoding and `+`; bytes that are not UTF-8 are replaced.
-fn decode(text: &str) -> String {
+pub(super) fn decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;

@@ -5,12 +5,12 @@
 use askama::Values;
 
 use super::{
-    icons,
+    fields, icons,
     markup::{Markup, push_escaped},
     prose, sql_text, urls,
 };
-use crate::catalog::{AssetRef, ColumnRef, Excerpt, Hit, ImpactSeverity, Neighbour, Place, Suggestion};
-use crate::model::{AssetKind, ColumnEdgeKind, Severity};
+use crate::catalog::{AssetRef, ColumnRef, Excerpt, HistoryEntry, Hit, ImpactSeverity, Neighbour, Place, Suggestion};
+use crate::model::{AssetKind, ColumnEdgeKind, Severity, StatedField};
 
 type Printed<T> = askama::Result<T>;
 
@@ -113,6 +113,24 @@ pub(crate) fn count<N: Count>(number: N, _: &dyn Values) -> Printed<String> {
 #[askama::filter_fn]
 pub(crate) fn of<N: Count>(number: N, _: &dyn Values, noun: &str) -> Printed<String> {
     Ok(counted(number.value(), noun))
+}
+
+/// What a form calls an asset.
+#[askama::filter_fn]
+pub(crate) fn form_name<O: OfAsset>(it: O, _: &dyn Values) -> Printed<String> {
+    Ok(urls::form_name(it.asset()))
+}
+
+/// The page of what a statement is about.
+#[askama::filter_fn]
+pub(crate) fn statement_url(entry: &HistoryEntry, _: &dyn Values) -> Printed<String> {
+    Ok(urls::named_asset(&entry.namespace, &entry.name))
+}
+
+/// A field that people state, in words.
+#[askama::filter_fn]
+pub(crate) fn field_title(field: &StatedField, _: &dyn Values) -> Printed<String> {
+    Ok(fields::say_field(*field).to_owned())
 }
 
 /// The icon of that name.

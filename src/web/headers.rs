@@ -1,6 +1,7 @@
 //! What every answer carries: the content security policy, its kin, entity tags, compression.
 
 use super::error::PageError;
+use crate::config::PublicUrl;
 use axum::{
     Router,
     body::{Body, HttpBody, to_bytes},
@@ -15,12 +16,14 @@ use tower_http::{CompressionLevel, compression::CompressionLayer};
 pub(super) const CONTENT_SECURITY_POLICY: &str =
     "default-src 'self'; form-action 'self'; base-uri 'self'; frame-ancestors 'none'; object-src 'none'";
 
-const ALWAYS: [(HeaderName, &str); 5] = [
+const ALWAYS: [(HeaderName, &str); 7] = [
     (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::REFERRER_POLICY, "same-origin"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
 ];
 
 /// Larger answers are not tagged, so that they need not be held in memory; bytes.
@@ -84,16 +87,17 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     }
 }
 
-/// Refuses a form that another site sent.
+/// Refuses a change that another site asks for.
 ///
 /// # Errors
 /// [`PageError::Forbidden`] where the browser says that it comes from elsewhere.
-pub(super) fn check_same_origin(headers: &HeaderMap) -> Result<(), PageError> {
+pub(super) fn check_same_origin(headers: &HeaderMap, public: Option<&PublicUrl>) -> Result<(), PageError> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let same = match (text("sec-fetch-site"), text("origin"), text("host")) {
         (Some(site), _, _) => matches!(site, "same-origin" | "none"),
-        (None, Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, from)| from == host),
-        (None, Some(_), None) => false,
+        (None, Some(origin), host) => origin.split_once("://").is_some_and(|(_, from)| {
+            host == Some(from) || public.is_some_and(|public| public.origin().ends_with(&format!("://{from}")))
+        }),
         (None, None, _) => true,
     };
     if same { Ok(()) } else { Err(PageError::Forbidden("This form was sent from another site.".to_owned())) }

@@ -1,10 +1,27 @@
 //! Addresses of pages: names stay readable, everything else is percent-encoded.
 
+use super::extract::decode;
 use crate::catalog::AssetRef;
 
 /// The asset's page.
 pub(super) fn asset(asset: &AssetRef) -> String {
-    format!("/assets/{}/{}", encode(&asset.namespace), encode(&asset.name))
+    named_asset(&asset.namespace, &asset.name)
+}
+
+/// The page of the asset called `name` in `namespace`.
+pub(super) fn named_asset(namespace: &str, name: &str) -> String {
+    format!("/assets/{}/{}", encode(namespace), encode(name))
+}
+
+/// What a form calls an asset: `namespace/name`, both encoded.
+pub(super) fn form_name(asset: &AssetRef) -> String {
+    format!("{}/{}", encode(&asset.namespace), encode(&asset.name))
+}
+
+/// The (namespace, name) that a form calls an asset.
+pub(super) fn read_named_asset(text: &str) -> Option<(String, String)> {
+    let (namespace, name) = text.split_once('/')?;
+    Some((decode(namespace), decode(name)))
 }
 
 /// The page of `column` of `asset`.
@@ -39,6 +56,12 @@ pub(super) fn with_query<'a>(path: &str, pairs: impl IntoIterator<Item = (&'a st
     url
 }
 
+/// `back` where it is a page of ours; else home.
+pub(super) fn local(back: &str) -> &str {
+    let is_local = back.starts_with('/') && !back.starts_with("//") && !back.contains(['\\', '\r', '\n']);
+    if is_local { back } else { "/" }
+}
+
 /// `text` as one segment of a path or one value of a query.
 pub(super) fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -56,6 +79,14 @@ pub(super) fn encode(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_way_back_never_leads_to_another_host() {
+        for odd in ["//evil.example", "https://evil.example", "/\\evil.example", "", "/a\r\nx"] {
+            assert_eq!(local(odd), "/", "{odd:?}");
+        }
+        assert_eq!(local("/search?q=a"), "/search?q=a");
+    }
 
     #[test]
     fn plain_names_stay_readable_and_everything_else_is_encoded() {

@@ -17,7 +17,7 @@ use thirtyfour::{BrowserLogEntry, ChromeCapabilities, ChromiumLikeCapabilities, 
 use tokio::{net::TcpListener, sync::oneshot, time::sleep};
 use wellspring::{
     catalog::{Catalog, CrawlControl},
-    web::{self, Site},
+    web::{self, Access, Site},
 };
 
 use super::little_company;
@@ -76,7 +76,7 @@ async fn reader_of(data: TempDir, width: Width) -> Option<Reader> {
     let base = format!("http://{}", listener.local_addr().unwrap());
     let (stop, stopped) = oneshot::channel::<()>();
     let crawl = Arc::new(CrawlControl::default());
-    let site = Site { catalog: catalog.clone(), crawl: crawl.clone(), public: None };
+    let site = Site { catalog: catalog.clone(), crawl: crawl.clone(), public: None, access: Arc::new(Access::local("ana")) };
     tokio::spawn(web::serve(listener, site, async {
         stopped.await.ok();
     }));

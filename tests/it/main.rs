@@ -2,6 +2,10 @@
 //! clippy.toml's leave to unwrap in tests reaches their helper functions as well.
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
+mod api;
+#[cfg(test)]
 mod browser;
 #[cfg(test)]
 mod canonical;
@@ -28,12 +32,15 @@ mod demo;
 mod descriptions;
 #[cfg(test)]
 mod drift;
+mod edit;
 #[cfg(test)]
 mod fingerprint;
 #[cfg(test)]
 mod git_server;
 #[cfg(test)]
 mod governance;
+#[cfg(test)]
+mod governance_file;
 #[cfg(test)]
 mod graph;
 #[cfg(test)]

@@ -6,9 +6,9 @@ use axum::{extract::Path, response::Response};
 use crate::{
     catalog::{
         AssetAnswer, AssetColumn, ColumnDrift, ColumnLink, ColumnRef, Described, LastChange, NoLineage, Place, PlacedDiagnostic,
-        RowDecider,
+        RowDecider, StatedBy,
     },
-    model::{AssetRole, EdgeState, Severity},
+    model::{AssetRole, EdgeState, Severity, StatedField},
     web::{
         error::PageError,
         extract::{Chrome, Visit},
@@ -26,13 +26,15 @@ pub(crate) struct AssetHead {
     pub(crate) answer: AssetAnswer,
     pub(crate) tab: &'static str,
     pub(crate) url: String,
+    /// Whether the reader may state things of it.
+    pub(crate) may_state: bool,
 }
 
 impl AssetHead {
     /// Asks for everything about the asset.
     pub(crate) async fn load(visit: &Visit, namespace: &str, name: &str, tab: &'static str) -> Result<AssetHead, PageError> {
         let answer = visit.view.show_asset(namespace, name).await?;
-        Ok(AssetHead { url: urls::asset(&answer.asset), answer, tab })
+        Ok(AssetHead { url: urls::asset(&answer.asset), may_state: visit.may_state(&answer.asset), answer, tab })
     }
 
     /// The last part of the name.
@@ -76,6 +78,11 @@ impl AssetHead {
             NoLineage::NotParsed { diagnostic } | NoLineage::DynamicSql { diagnostic } => Some(diagnostic),
             NoLineage::NotConnected | NoLineage::Root | NoLineage::ReadsNothing => None,
         }
+    }
+
+    /// Who states that it is deprecated, or that it is not, and when.
+    pub(crate) fn deprecation_stated_by(&self) -> Option<&StatedBy> {
+        self.answer.governed.statement("", StatedField::Deprecation)?.by.as_ref()
     }
 
     /// Names of its columns, for choosing one.

@@ -22,6 +22,7 @@ struct ColumnPage {
     asset_url: String,
     url: String,
     deciders: Vec<Decider>,
+    may_state: bool,
 }
 
 /// Shows one column.
@@ -35,6 +36,7 @@ pub(crate) async fn show_column(
         asset_url: urls::asset(&column.asset),
         url: urls::column(&column.asset, &column.column),
         deciders: gather_deciders(&column.row_edges),
+        may_state: visit.may_state(&column.asset),
         column,
     };
     visit.answer(&page)

@@ -4,7 +4,6 @@ use askama::Template;
 use axum::response::Response;
 
 use crate::web::{
-    api,
     error::PageError,
     extract::{Chrome, Visit},
     filters,
@@ -14,10 +13,9 @@ use crate::web::{
 #[template(path = "pages/help.html")]
 struct HelpPage {
     chrome: Chrome,
-    addresses: &'static [(&'static str, &'static str)],
 }
 
 /// Shows the help.
 pub(crate) async fn show_help(visit: Visit) -> Result<Response, PageError> {
-    visit.answer(&HelpPage { chrome: visit.chrome.clone(), addresses: api::ADDRESSES })
+    visit.answer(&HelpPage { chrome: visit.chrome.clone() })
 }

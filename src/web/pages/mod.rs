@@ -1,12 +1,15 @@
 //! A file a page: its template, what the template asks, its handler.
 
+pub(super) mod account;
 pub(super) mod asset;
+pub(super) mod bulk;
 pub(super) mod column;
 pub(super) mod crawl;
 pub(super) mod deprecations;
 pub(super) mod diagnostics;
 mod drawing;
 pub(super) mod evidence;
+pub(super) mod edit;
 pub(super) mod explain;
 pub(super) mod go;
 pub(super) mod help;
@@ -14,12 +17,16 @@ pub(super) mod history;
 pub(super) mod home;
 pub(super) mod impact;
 pub(super) mod lineage;
+pub(super) mod mine;
 pub(super) mod owners;
+pub(super) mod people;
 pub(super) mod query;
 pub(super) mod scorecard;
 pub(super) mod search;
+pub(super) mod sign_in;
 pub(super) mod sql;
 pub(super) mod staleness;
+pub(super) mod statements;
 pub(super) mod theme;
 mod tree;
 pub(super) mod usage;
