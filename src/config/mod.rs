@@ -190,6 +190,15 @@ pub struct SourceConfig {
     /// Names and addresses whose commits make no contributor; `*` is any run. Default: the usual bots.
     #[serde(default = "default_bots")]
     pub bots: Vec<String>,
+    /// Address of the tool whose dashboards the source holds (`https://metabase.example.com`): its
+    /// assets link there, and its host names them. Default: none; the source's name names them.
+    #[serde(default)]
+    pub link: Option<String>,
+    /// The `[[warehouse]]` that a connection of the tool leads to, by the connection's name:
+    /// `connections = { "Analytics" = "snowflake://account" }`. Default: the warehouse of that name,
+    /// else the source's, else the one of the dialect that the tool states.
+    #[serde(default)]
+    pub connections: BTreeMap<String, String>,
     /// Address of a file on the forge, with `{commit}`, `{path}` and `{line}`. Default: by the remote.
     #[serde(default)]
     pub permalink: Option<String>,

@@ -28,6 +28,11 @@ impl Composer {
         self
     }
 
+    /// Whether nothing was added.
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
     /// The text, and what is to be said of it.
     pub(super) fn finish(mut self) -> (String, Composed) {
         if let Some((line, _)) = self.current {

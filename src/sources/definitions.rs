@@ -12,13 +12,16 @@ use std::{
 use rayon::prelude::*;
 
 use super::{
+    NoProgress, Request,
     compose::Composer,
+    dashboards::{self, lookml::ImportedFile},
     files::{Entry, Files, Reader},
     metrics,
     reading::combine_key,
+    state,
 };
 use crate::{
-    config::Limits,
+    config::{Config, Limits, SourceConfig, host_of},
     model::{Composed, Diagnostic, Dialect, Document, DocumentRole, Fact, FactKind, Reading, RelationName, Subject, part_path},
 };
 
@@ -28,37 +31,48 @@ const CHUNK: usize = 64;
 /// A format of definitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Format {
+    /// LookML, and dashboards beside it.
+    LookMl,
+    /// Metabase's API and serialization.
+    Metabase,
     /// TOML with `[metrics.NAME]` and `[data_sources.NAME]`.
     MetricToml,
 }
 
 impl Format {
-    const ALL: [Format; 1] = [Format::MetricToml];
+    const ALL: [Format; 3] = [Format::LookMl, Format::Metabase, Format::MetricToml];
 
     /// The word that keys are made with.
     fn word(self) -> &'static str {
         match self {
+            Format::LookMl => "lookml",
+            Format::Metabase => "metabase",
             Format::MetricToml => "metric-toml",
         }
     }
 
     /// Whether the name of a file alone says that it is of this format.
-    fn is_certain(self, _path: &str) -> bool {
+    fn is_certain(self, path: &str) -> bool {
         match self {
-            Format::MetricToml => false,
+            Format::LookMl => dashboards::lookml::is_lookml(path),
+            Format::Metabase | Format::MetricToml => false,
         }
     }
 
     /// The format that a file's text is of.
     fn of(path: &str, text: &str) -> Option<Format> {
         match ending(path) {
+            "lkml" | "lookml" => Some(Format::LookMl),
+            "json" | "yaml" | "yml" if dashboards::metabase::holds(text) => Some(Format::Metabase),
             "toml" if metrics::metric_toml::holds(text) => Some(Format::MetricToml),
             _ => None,
         }
     }
 
-    fn read(self, files: &[DefinitionFile], setting: &Setting<'_>) -> Definitions {
+    fn read(self, files: &[DefinitionFile], imported: &[ImportedFile], setting: &Setting<'_>) -> Definitions {
         match self {
+            Format::LookMl => dashboards::lookml::read_project(files, imported, setting),
+            Format::Metabase => dashboards::metabase::read_exports(files, setting),
             Format::MetricToml => metrics::metric_toml::read_metrics(files, setting),
         }
     }
@@ -69,7 +83,7 @@ pub(super) fn may_define(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     let is_machine_made =
         matches!(name, "Cargo.toml" | "pyproject.toml" | "package.json" | "package-lock.json" | "tsconfig.json");
-    matches!(ending(path), "toml") && !is_machine_made
+    matches!(ending(path), "toml" | "lkml" | "lookml" | "json" | "yaml" | "yml") && !is_machine_made
 }
 
 fn ending(path: &str) -> &str {
@@ -88,6 +102,10 @@ pub(super) struct DefinitionFile {
 /// What is true of all definitions of a source.
 #[derive(Clone, Debug)]
 pub(super) struct Setting<'a> {
+    /// The whole configuration.
+    pub(super) config: &'a Config,
+    /// How the source is configured.
+    pub(super) configured: &'a SourceConfig,
     /// What the source is called.
     pub(super) source: &'a str,
     /// The dialect of its SQL.
@@ -96,6 +114,50 @@ pub(super) struct Setting<'a> {
     pub(super) defaults: &'a (Option<String>, Option<String>),
     /// Bounds on broken input.
     pub(super) limits: &'a Limits,
+}
+
+/// What a tool's connection leads to.
+#[derive(Clone, Debug)]
+pub(super) struct Connection {
+    /// The dialect of its SQL.
+    pub(super) dialect: Dialect,
+    /// The warehouse, where it is not the source's.
+    warehouse: Option<String>,
+    defaults: (Option<String>, Option<String>),
+}
+
+impl Setting<'_> {
+    /// The namespace of a tool's assets.
+    pub(super) fn namespace(&self, tool: &str) -> String {
+        let authority = |link: &str| Some(link.split_once("://")?.1.split('/').next()?.to_owned());
+        let host = self.configured.link.as_deref().and_then(authority).map(|authority| host_of(&authority));
+        format!("{tool}://{}", host.unwrap_or_else(|| self.source.to_owned()))
+    }
+
+    /// The tool's address without a slash at its end.
+    pub(super) fn link(&self) -> Option<&str> {
+        self.configured.link.as_deref().map(|link| link.trim_end_matches('/'))
+    }
+
+    /// What the connection called `name` leads to; `stated` is the dialect that the tool says it has.
+    pub(super) fn connect(&self, name: &str, stated: Option<Dialect>) -> Connection {
+        let called = self.configured.connections.get(name).map_or(name, String::as_str);
+        if let Some(warehouse) = self.config.warehouses.iter().find(|warehouse| warehouse.name == called) {
+            return Connection {
+                dialect: warehouse.dialect,
+                warehouse: Some(warehouse.name.clone()),
+                defaults: (warehouse.database.clone(), warehouse.schema.clone()),
+            };
+        }
+        let is_set = self.configured.warehouse.is_some() || self.configured.dialect.is_some();
+        match stated.filter(|stated| !is_set && *stated != self.dialect) {
+            Some(dialect) => {
+                let warehouse = self.config.warehouse_of(self.configured, dialect);
+                Connection { dialect, warehouse: Some(warehouse.name), defaults: (warehouse.database, warehouse.schema) }
+            }
+            None => Connection { dialect: self.dialect, warehouse: None, defaults: self.defaults.clone() },
+        }
+    }
 }
 
 /// What the files of one format define.
@@ -127,10 +189,17 @@ pub(super) struct Definition<'a> {
 }
 
 impl Definitions {
-    /// Adds a document.
+    /// Adds a document whose names belong to the source's warehouse.
     pub(super) fn define(&mut self, definition: Definition<'_>, setting: &Setting<'_>) {
+        let connection = Connection { dialect: setting.dialect, warehouse: None, defaults: setting.defaults.clone() };
+        self.define_in(definition, &connection);
+    }
+
+    /// Adds a document whose names belong to what a connection leads to.
+    pub(super) fn define_in(&mut self, definition: Definition<'_>, connection: &Connection) {
         let (text, composed) = definition.sql.finish();
-        let composed = Composed { name: definition.name, stand_ins: definition.stand_ins, ..composed };
+        let (name, stand_ins, warehouse) = (definition.name, definition.stand_ins, connection.warehouse.clone());
+        let composed = Composed { name, stand_ins, warehouse, ..composed };
         let templated = text.contains("{{") || text.contains("{%");
         self.documents.push(Document {
             path: part_path(definition.path, definition.part),
@@ -138,8 +207,8 @@ impl Definitions {
             text,
             role: definition.role,
             target: Some(definition.target),
-            defaults: setting.defaults.clone(),
-            dialect: setting.dialect,
+            defaults: connection.defaults.clone(),
+            dialect: connection.dialect,
             templated,
             variables: Vec::new(),
             composed: Some(Box::new(composed)),
@@ -170,13 +239,14 @@ struct Candidate<'a> {
 /// Reads the definitions among `candidates` into `reading`; `settings` decide with a file's bytes what
 /// is read from it.
 pub(super) fn read_definitions(
+    request: &Request<'_>,
     files: &Files,
     candidates: &[&Entry],
     settings: &str,
-    known: &BTreeMap<String, String>,
     setting: &Setting<'_>,
     reading: &mut Reading,
 ) {
+    let known = request.known;
     let bytes = AtomicU64::new(0);
     let looked_at: Vec<Result<Candidate<'_>, (&Entry, Diagnostic)>> = candidates
         .par_chunks(CHUNK)
@@ -211,7 +281,7 @@ pub(super) fn read_definitions(
         }
     }
     for (format, candidates) in of_format {
-        read_format(format, candidates, files, known, setting, reading, &bytes);
+        Gathered { request, files, format, candidates, setting }.read(reading, &bytes);
     }
     reading.bytes += bytes.into_inner();
 }
@@ -251,41 +321,97 @@ fn look_at<'a>(
     Ok(Candidate { entry, own, blob, text: format.is_some().then_some(text), format })
 }
 
-/// Reads all files of one format, or leaves them out where none of them changed.
-fn read_format(
+/// All files of one format.
+struct Gathered<'a> {
+    request: &'a Request<'a>,
+    files: &'a Files,
     format: Format,
-    candidates: Vec<Candidate<'_>>,
-    files: &Files,
-    known: &BTreeMap<String, String>,
-    setting: &Setting<'_>,
-    reading: &mut Reading,
-    bytes: &AtomicU64,
-) {
-    let parts: Vec<&str> = candidates.iter().flat_map(|it| [it.entry.path.as_str(), it.blob.as_str()]).collect();
-    let digest = combine_key(format.word(), &parts);
-    let key = |candidate: &Candidate<'_>| format!("{}\n{} {digest}", candidate.own, format.word());
-    let is_known = candidates.iter().all(|candidate| known.get(&candidate.entry.path) == Some(&key(candidate)));
-    for candidate in &candidates {
-        reading.files.insert(candidate.entry.path.clone(), key(candidate));
+    candidates: Vec<Candidate<'a>>,
+    setting: &'a Setting<'a>,
+}
+
+impl Gathered<'_> {
+    /// Reads them, or leaves them out where none of them changed.
+    fn read(self, reading: &mut Reading, bytes: &AtomicU64) {
+        let (format, limits, known) = (self.format, self.setting.limits, self.request.known);
+        let reader = self.files.place.reader();
+        let imports = self.open_imports(&reader);
+        let own = self.candidates.iter().flat_map(|it| [it.entry.path.as_str(), it.blob.as_str()]);
+        let imported = imports.iter().flat_map(|import| [import.project.as_str(), import.digest.as_str()]);
+        let parts: Vec<&str> = own.chain(imported).collect();
+        let digest = combine_key(format.word(), &parts);
+        let key = |candidate: &Candidate<'_>| format!("{}\n{} {digest}", candidate.own, format.word());
+        let is_known = self.candidates.iter().all(|candidate| known.get(&candidate.entry.path) == Some(&key(candidate)));
+        for candidate in &self.candidates {
+            reading.files.insert(candidate.entry.path.clone(), key(candidate));
+            if is_known {
+                reading.unchanged.insert(candidate.entry.path.clone());
+            }
+        }
         if is_known {
-            reading.unchanged.insert(candidate.entry.path.clone());
+            return;
         }
-    }
-    if is_known {
-        return;
-    }
-    let reader = files.place.reader();
-    let mut texts = Vec::with_capacity(candidates.len());
-    for candidate in candidates {
-        let path = candidate.entry.path.clone();
-        match candidate.text.map_or_else(|| reader.read(candidate.entry, setting.limits).map(|read| read.text), Ok) {
-            Ok(text) => texts.push(DefinitionFile { path, text }),
-            Err(why) => reading.diagnostics.push((path, 0, why)),
+        let mut texts = Vec::with_capacity(self.candidates.len());
+        for candidate in self.candidates {
+            let path = candidate.entry.path.clone();
+            match candidate.text.map_or_else(|| reader.read(candidate.entry, limits).map(|read| read.text), Ok) {
+                Ok(text) => texts.push(DefinitionFile { path, text }),
+                Err(why) => reading.diagnostics.push((path, 0, why)),
+            }
         }
+        bytes.fetch_add(texts.iter().map(|file| file.text.len() as u64).sum(), Ordering::Relaxed);
+        let imported: Vec<ImportedFile> = imports.iter().flat_map(|import| import.read(limits)).collect();
+        let definitions = format.read(&texts, &imported, self.setting);
+        reading.documents.extend(definitions.documents);
+        reading.facts.extend(definitions.facts);
+        reading.diagnostics.extend(definitions.diagnostics);
     }
-    bytes.fetch_add(texts.iter().map(|file| file.text.len() as u64).sum(), Ordering::Relaxed);
-    let definitions = format.read(&texts, setting);
-    reading.documents.extend(definitions.documents);
-    reading.facts.extend(definitions.facts);
-    reading.diagnostics.extend(definitions.diagnostics);
+
+    /// The projects that a LookML manifest imports, where a configured source is called like them.
+    fn open_imports(&self, reader: &Reader) -> Vec<Import> {
+        let manifests =
+            self.candidates.iter().filter(|it| self.format == Format::LookMl && it.entry.path.ends_with("manifest.lkml"));
+        let texts = manifests.filter_map(|it| reader.read(it.entry, self.setting.limits).ok());
+        let mut names: Vec<String> = texts.flat_map(|read| dashboards::lookml::imported_projects(&read.text)).collect();
+        names.sort_unstable();
+        names.dedup();
+        names.into_iter().filter(|name| name != self.setting.source).filter_map(|name| self.open_import(name)).collect()
+    }
+
+    fn open_import(&self, project: String) -> Option<Import> {
+        let config = self.request.config;
+        let source = config.sources.iter().find(|source| source.name == project)?;
+        let request = Request { source, at: self.request.at.clone(), history_since: None, ..*self.request };
+        let mut files = state::open_state(&request, &NoProgress).ok()?.files;
+        files.entries.retain(|entry| dashboards::lookml::is_lookml(&entry.path));
+        let reader = files.place.reader();
+        let blob = |entry: &Entry| entry.blob().or_else(|| reader.read(entry, self.setting.limits).ok().map(|read| read.blob));
+        let parts: Vec<String> =
+            files.entries.iter().flat_map(|entry| [entry.path.clone(), blob(entry).unwrap_or_default()]).collect();
+        let digest = combine_key("", &parts.iter().map(String::as_str).collect::<Vec<_>>());
+        Some(Import { project, files, digest })
+    }
+}
+
+/// A project whose files another one uses.
+struct Import {
+    project: String,
+    files: Files,
+    digest: String,
+}
+
+impl Import {
+    fn read(&self, limits: &Limits) -> Vec<ImportedFile> {
+        let read = |entry: &Entry, reader: &Reader| {
+            let file = DefinitionFile { path: entry.path.clone(), text: reader.read(entry, limits).ok()?.text };
+            Some(ImportedFile { project: self.project.clone(), file })
+        };
+        let chunks = self.files.entries.par_chunks(CHUNK);
+        chunks
+            .flat_map_iter(|chunk| {
+                let reader = self.files.place.reader();
+                chunk.iter().filter_map(|entry| read(entry, &reader)).collect::<Vec<_>>()
+            })
+            .collect()
+    }
 }

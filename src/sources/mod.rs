@@ -6,6 +6,7 @@
 
 mod codeowners;
 mod compose;
+mod dashboards;
 mod definitions;
 mod deprecation;
 mod fetch;
@@ -14,6 +15,7 @@ mod folder;
 mod git;
 mod guess;
 mod history;
+mod json_tree;
 mod layout;
 mod metadata;
 mod metrics;

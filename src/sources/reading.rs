@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// Changes whenever the same bytes would be read differently, so that everything is read again.
-const READER_VERSION: &str = "4";
+const READER_VERSION: &str = "6";
 /// Stands for the blob of an included file that is not there.
 const ABSENT: &str = "absent";
 /// Files that one thread reads with one handle.
@@ -82,8 +82,15 @@ pub(super) fn read_files(request: &Request<'_>, files: &Files, progress: &dyn Pr
     for outcome in outcomes {
         outcome.add_to(reading);
     }
-    let setting = Setting { source: &source.name, dialect, defaults: &context.defaults, limits: context.limits() };
-    read_definitions(files, &candidates, &context.settings, request.known, &setting, reading);
+    let setting = Setting {
+        config: request.config,
+        configured: source,
+        source: &source.name,
+        dialect,
+        defaults: &context.defaults,
+        limits: context.limits(),
+    };
+    read_definitions(request, files, &candidates, &context.settings, &setting, reading);
 }
 
 /// Paths that are named when files are left out.
@@ -415,7 +422,7 @@ fn explain_yaml(error: &YamlError, text: &str) -> (u32, Diagnostic) {
 const HEADER_LINES: usize = 20;
 
 /// A comment like `-- Generated via ./bqetl generate stable_views` at the top of a file.
-fn find_generator(text: &str, path: &str) -> Option<Fact> {
+pub(super) fn find_generator(text: &str, path: &str) -> Option<Fact> {
     static SAYS: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(r"(?i)^\s*(?:--|/\*|\*|#|//).*(?:\bgenerated\s+(?:via|by|from|with|using)\b|@generated\b)[:\s]*(.*)$").ok()
     });

@@ -78,3 +78,13 @@ async fn describe(format: &str) -> String {
 async fn metric_toml_becomes_metrics_over_the_columns_of_their_data_sources() {
     insta::assert_snapshot!(describe("metric_toml").await);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lookml_becomes_views_metrics_charts_and_dashboards() {
+    insta::assert_snapshot!(describe("lookml").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metabase_becomes_charts_models_metrics_and_dashboards() {
+    insta::assert_snapshot!(describe("metabase").await);
+}
