@@ -1,5 +1,7 @@
 //! Searching, and suggesting while typing.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::{AssetRef, CatalogError, Direction, ImpliedMetric, Replacement, Result, View};
@@ -107,6 +109,7 @@ impl View {
             offset: query.page.saturating_mul(limit),
             limit,
             now: None,
+            synonyms: Arc::clone(&self.synonyms),
         };
         let index = self.search.clone();
         let found = tokio::task::spawn_blocking(move || index.search(&asked));
@@ -164,6 +167,7 @@ fn say_why(why: &Why) -> String {
     match why {
         Why::ExactName => "exact name".to_owned(),
         Why::ExactLastParts => "exact end of the name".to_owned(),
+        Why::ButForVersion => "name but for its version".to_owned(),
         Why::NameStarts => "name starts with it".to_owned(),
         Why::NameHas(_) => "name".to_owned(),
         Why::CalledAlso(words) => format!("also called {}", words.join(", ")),
