@@ -11,7 +11,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::sync::OnceCell;
 
 use super::{
-    AssetRef, CatalogError, Home, Place, Result, Stated, StatedAsset, facts::Facts, indexing, metrics::CalculatedName,
+    AssetRef, CatalogError, Home, Place, Result, Stated, StatedAsset, facts::Facts, indexing, metrics::{CalculatedColumns, CalculatedName},
     names::NameIndex,
 };
 use crate::{
@@ -46,6 +46,8 @@ pub struct View {
     pub(super) reached_by_wrong: FxHashMap<AssetId, Vec<AssetId>>,
     /// The first page, once it was asked for.
     pub(super) home: OnceCell<Home>,
+    /// Calculations that were asked for.
+    pub(super) metrics: CalculatedColumns,
 }
 
 /// The part of a view that only another run changes. A view is asked for it as if it were its own.
@@ -266,7 +268,7 @@ impl View {
     fn state(run_view: Arc<RunView>, search: SearchView, facts: Facts, stated: Arc<Stated>) -> View {
         let facts = facts.with_statements(run_view.stated_assets(&stated));
         let reached_by_wrong = reach_downstream(&run_view.graph, &facts.wrong());
-        View { run_view, search, facts, stated, reached_by_wrong, home: OnceCell::new() }
+        View { run_view, search, facts, stated, reached_by_wrong, home: OnceCell::new(), metrics: CalculatedColumns::default() }
     }
 
     /// The same run under newer statements and a newer index of it.

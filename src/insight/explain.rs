@@ -89,6 +89,11 @@ pub fn divides(expression: &str) -> bool {
     sentence::divides(expression)
 }
 
+/// Whether an expression measures many rows rather than picking one value of them.
+pub fn measures(expression: &str) -> bool {
+    sentence::measures(expression)
+}
+
 /// `span`, widened to the parentheses that are opened in it and closed right after it: the last
 /// argument of a call is where the parser's own place of the call ends.
 pub fn close_parentheses(text: &str, span: Span) -> Span {

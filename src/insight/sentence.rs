@@ -166,6 +166,51 @@ fn leading_call(expression: &str) -> (String, bool) {
     }
 }
 
+/// Functions that measure: their results are numbers about many rows.
+const MEASURES: [&str; 22] = [
+    "sum",
+    "sumif",
+    "sum_if",
+    "count",
+    "countif",
+    "count_if",
+    "count_distinct",
+    "avg",
+    "mean",
+    "median",
+    "approx_count_distinct",
+    "approx_percentile",
+    "approx_quantiles",
+    "percentile_cont",
+    "percentile_disc",
+    "quantile",
+    "stddev",
+    "stddev_pop",
+    "stddev_samp",
+    "variance",
+    "corr",
+    "uniq",
+];
+
+/// Whether the expression measures many rows (`sum`, `count`, a quotient) rather than picking one value
+/// of them (`max(locale)`, `any_value`).
+pub(super) fn measures(expression: &str) -> bool {
+    let mut word = String::new();
+    for letter in expression.chars() {
+        if letter.is_alphanumeric() || letter == '_' {
+            word.push(letter.to_ascii_lowercase());
+            continue;
+        }
+        if letter == '(' && (MEASURES.contains(&word.as_str()) || word.starts_with("hll") || word.starts_with("uniq")) {
+            return true;
+        }
+        if !letter.is_whitespace() {
+            word.clear();
+        }
+    }
+    divides(expression)
+}
+
 /// Whether the expression is a quotient: `/` outside quotes and comments, or a dividing function.
 pub(super) fn divides(expression: &str) -> bool {
     let (function, _) = leading_call(expression);
@@ -206,7 +251,7 @@ fn quote(sql: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{divides, leading_call, quote};
+    use super::{divides, leading_call, measures, quote};
 
     #[test]
     fn a_call_is_told_from_a_name() {
@@ -220,6 +265,12 @@ mod tests {
         assert!(divides("sum(a) / count(*)"));
         assert!(divides("SAFE_DIVIDE(a, b)"));
         assert!(!divides("concat(a, '/', b)"));
+    }
+
+    #[test]
+    fn picking_a_value_measures_nothing() {
+        assert!(measures("COUNT (DISTINCT client_id)") && measures("coalesce(sum(x), 0)") && measures("a / b"));
+        assert!(!measures("MAX(locale)") && !measures("ANY_VALUE(app_version)") && !measures("mode_last(ARRAY_AGG(country))"));
     }
 
     #[test]

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use wellspring::{
     model::{AssetId, AssetKind, RunNumber},
     search::{
-        Facet, FacetFilter, SearchAnswer, SearchColumn, SearchDocument, SearchError, SearchIndex, SearchQuery, SearchView, Synonyms,
-        Why,
+        Facet, FacetFilter, SearchAnswer, SearchColumn, SearchDocument, SearchError, SearchIndex, SearchQuery, SearchView,
+        Synonyms, Why,
     },
 };
 
@@ -408,7 +408,11 @@ fn names_are_found_as_they_are_said_and_but_for_their_version() {
     ]);
     assert_eq!(search(&view, "list of country codes")[0], "p.static.country_codes_v1");
     assert_eq!(search(&view, "telemetry new tab visits")[0], "p.telemetry.new_tab_visits");
-    assert_eq!(search(&view, "new tab"), ["p.telemetry.new_tab_visits", "p.telemetry.newtab"], "neighbours are tried as one word");
+    assert_eq!(
+        search(&view, "new tab"),
+        ["p.telemetry.new_tab_visits", "p.telemetry.newtab"],
+        "neighbours are tried as one word"
+    );
 }
 
 #[test]
