@@ -14,14 +14,9 @@ use super::{
     plain_text::first_line,
 };
 use crate::{
-<<<<<<< HEAD
-    insight::explain::{Making, MakingInput, divides, make_column},
-    model::{AssetId, ColumnEdgeKind, ColumnId, Span, Step},
-=======
     insight::explain::{Making, MakingInput, divides, make_column, measures},
-    model::{AssetId, ColumnEdgeKind, ColumnId, Computation, Dialect, Difference, LineIndex, Span, Step},
+    model::{AssetId, ColumnEdgeKind, ColumnId, Computation, Dialect, Difference, Span, Step},
     sql::{Options, Script},
->>>>>>> 2b189a5 (catalog: calculations are compared by their normal form, picked dimensions are no metrics)
     store::{AssetDetail, Definition},
 };
 
@@ -284,13 +279,8 @@ impl View {
             })?;
             let link = telling_link(&making)?;
             let text = link.of(&definition.text).split_whitespace().collect::<Vec<_>>().join(" ");
-<<<<<<< HEAD
             let place = self.place_in(&definition.placement, definition.analysis.line_index(&definition.text).line(link.start));
-            Some((text.chars().take(LONGEST_EXPRESSION).collect(), place))
-=======
-            let place = self.place_in(&definition.placement, LineIndex::new(&definition.text).line(link.start));
             Some((text.chars().take(LONGEST_EXPRESSION).collect(), place, definition))
->>>>>>> 2b189a5 (catalog: calculations are compared by their normal form, picked dimensions are no metrics)
         })
     }
 

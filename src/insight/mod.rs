@@ -2,5 +2,6 @@
 //!
 //! In: plain data of `model`. Out: plain data. Never reads a file, a clock or the store.
 
+mod call;
 pub mod explain;
 mod sentence;
