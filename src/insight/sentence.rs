@@ -91,7 +91,8 @@ fn aggregate(expression: &str, making: &Making, analysis: &Analysis) -> String {
     let only = match call.arguments.as_slice() {
         [only] => strip_parentheses(only),
         [] => "",
-        _ => return format!("Aggregates: {quoted}"),
+        _ if divides(expression) => return format!("Divides aggregates: {quoted}"),
+        _ => return format!("Computes with aggregates: {quoted}"),
     };
     match (call.function.as_str(), call.distinct, only) {
         ("count", false, "" | "*" | "1") => return format!("Counts rows{}", of_counted(making, analysis)),
@@ -114,7 +115,7 @@ fn aggregate(expression: &str, making: &Making, analysis: &Analysis) -> String {
             "Collects"
         }
         ("stddev" | "stddev_samp" | "stddev_pop", _) => "Takes the standard deviation of",
-        _ => return format!("Aggregates: {quoted}"),
+        _ => return format!("Computes with aggregates: {quoted}"),
     };
     conditional(&call.function, verb, only)
 }

@@ -22,7 +22,8 @@ impl Reader {
 async fn the_new_hire_finds_what_churn_means_by_keyboard() {
     let Some(reader) = reader(Width::Desk).await else { return };
     reader.open("/").await;
-    reader.until("document.activeElement.matches('main [data-find]')").await;
+    reader.press("/").await;
+    reader.until("document.activeElement.matches('[data-find]')").await;
     reader.press("churn").await;
     reader.press(Key::Enter).await;
     reader.until("location.pathname === '/search' && document.querySelector('.metric-card')").await;
