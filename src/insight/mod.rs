@@ -3,6 +3,7 @@
 //! In: plain data of `model`. Out: plain data. Never reads a file, a clock or the store.
 
 mod drift;
+mod call;
 pub mod explain;
 mod sentence;
 pub mod staleness;
