@@ -16,6 +16,8 @@ mod crash;
 #[cfg(test)]
 mod crawl;
 #[cfg(test)]
+mod dbt;
+#[cfg(test)]
 mod demo;
 
 #[cfg(test)]
