@@ -18,6 +18,30 @@ use crate::{
     store::{AssetDetail, Definition, DiagnosticRow},
 };
 
+/// Something that is tested of an asset.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Check {
+    /// The column tested; "" for the whole asset.
+    pub column: String,
+    /// The test.
+    pub name: String,
+    /// What else the test is given; "" for nothing.
+    pub given: String,
+    /// How the last run ended; "" where none is known.
+    pub status: String,
+}
+
+/// How fresh an asset must be.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Freshness {
+    /// When it is said to be late.
+    pub expected: String,
+    /// How the last look ended; "" where none is known.
+    pub status: String,
+    /// The newest row that was seen (ISO); "" where none is known.
+    pub newest: String,
+}
+
 /// One asset.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AssetAnswer {
@@ -51,6 +75,10 @@ pub struct AssetAnswer {
     pub log_reach: LogReach,
     /// People who asked for it in the last 30 days that they cover, and queries of people.
     pub use_30: (u32, u64),
+    /// What is tested of it, sorted.
+    pub checks: Vec<Check>,
+    /// How fresh it must be, and how fresh it was.
+    pub freshness: Vec<Freshness>,
     /// Columns, declared and inferred merged, in order.
     pub columns: Vec<AssetColumn>,
     /// False while a star among its SQL's outputs could not be expanded.
@@ -244,6 +272,18 @@ impl View {
                 let usage = self.usage_summary(detail.asset.id);
                 (usage.people_30, usage.interactive_30)
             },
+            checks: words_of(&detail, |what| match what {
+                FactKind::Check { name, column, given, status } => {
+                    Some(Check { column: column.clone(), name: name.clone(), given: given.clone(), status: status.clone() })
+                }
+                _ => None,
+            }),
+            freshness: words_of(&detail, |what| match what {
+                FactKind::Freshness { expected, status, newest } => {
+                    Some(Freshness { expected: expected.clone(), status: status.clone(), newest: newest.clone() })
+                }
+                _ => None,
+            }),
             generated_by: first_fact(&detail, |what| match what {
                 FactKind::Generated { by } => Some(by.clone()),
                 _ => None,

@@ -7,6 +7,7 @@
 mod codeowners;
 mod compose;
 mod dashboards;
+mod dbt;
 mod definitions;
 mod deprecation;
 mod fetch;

@@ -20,6 +20,8 @@ mod crash;
 #[cfg(test)]
 mod crawl;
 #[cfg(test)]
+mod dbt;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod demo_log;
