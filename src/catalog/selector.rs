@@ -162,6 +162,7 @@ impl View {
             summary_marks: Vec::new(),
             replacement: None,
             readers: self.graph.degree(id, Direction::Downstream) as u64,
+            people: self.usage_summary(id).people_30,
             reasons: vec![why.clone()],
             why,
             score: 0.0,

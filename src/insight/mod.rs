@@ -2,8 +2,8 @@
 //!
 //! In: plain data of `model`. Out: plain data. Never reads a file, a clock or the store.
 
-mod drift;
 mod call;
+mod drift;
 pub mod explain;
 mod sentence;
 pub mod staleness;

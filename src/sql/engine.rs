@@ -218,7 +218,15 @@ impl<'a> Engine<'a> {
             }
         }
         self.file_path(&mut parts);
+        self.pipeline_schema(&mut parts);
         RelationName { parts }
+    }
+
+    /// In a Databricks pipeline `live.t` is the table t that the pipeline defines.
+    fn pipeline_schema(&self, parts: &mut Vec<Ident>) {
+        if parts.len() == 2 && self.dialect == Dialect::Databricks && parts[0].text.eq_ignore_ascii_case("live") {
+            parts.remove(0);
+        }
     }
 
     /// Spark's `parquet.`path`` names a file, read in that format.

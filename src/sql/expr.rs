@@ -60,6 +60,15 @@ impl Engine<'_> {
             Expr::Case { operand, conditions, else_result, .. } => {
                 self.case(operand.as_deref(), conditions, else_result.as_deref(), scope)
             }
+            Expr::Value(ast::ValueWithSpan { value: ast::Value::Placeholder(name), .. }) => self.placeholder(name, scope),
+            Expr::BinaryOp { left, op: ast::BinaryOperator::Assignment, right } => {
+                let value = self.value(right, scope);
+                if let Expr::Identifier(variable) = left.as_ref() {
+                    let key = self.key(variable);
+                    self.set_variable(key, value.clone());
+                }
+                value
+            }
             Expr::Wildcard(_) => Value::default(),
             Expr::QualifiedWildcard(name, _) => self.row_of(name, scope),
             _ => {
@@ -73,7 +82,8 @@ impl Engine<'_> {
     /// Adds the origins of `expr` to `out`, as they take part through a step of `kind`.
     pub(crate) fn collect(&mut self, expr: &Expr, scope: &Scope, kind: ColumnEdgeKind, out: &mut Lineage) {
         match expr {
-            Expr::Value(_) | Expr::TypedString(_) | Expr::Wildcard(_) => {}
+            Expr::TypedString(_) | Expr::Wildcard(_) => {}
+            Expr::Value(literal) if !matches!(literal.value, ast::Value::Placeholder(_)) => {}
             _ => {
                 let value = self.stepped(kind, |engine| engine.value(expr, scope));
                 out.extend(value.lineage.iter().map(|origin| Origin { kind: origin.kind.then(kind), ..*origin }));
@@ -276,6 +286,14 @@ impl Engine<'_> {
             },
             other => Some(other),
         };
+        if let (Some(fields), Some(Expr::Value(literal))) = (&value.fields, inner)
+            && let Some(name) = literal.value.clone().into_string()
+        {
+            let key = self.names.key_of(&name);
+            if let Some(column) = fields.find(key, &self.names) {
+                return column.value.clone();
+            }
+        }
         let mut chosen = Lineage::new();
         if let Some(inner) = inner {
             self.collect(inner, scope, Transformation, &mut chosen);

@@ -120,11 +120,23 @@ impl Engine<'_> {
                 }
                 self.add_computed(scope, items, None, span);
             }
-            TableFactor::MatchRecognize { table, partition_by, order_by, measures, rows_per_match, symbols, alias, .. } => {
+            TableFactor::MatchRecognize {
+                table,
+                partition_by,
+                order_by,
+                measures,
+                rows_per_match,
+                pattern,
+                symbols,
+                alias,
+                ..
+            } => {
                 let span = span_of(factor);
                 let mut inner = self.computed_over(table, parent, span);
                 let all_rows = matches!(rows_per_match, Some(ast::RowsPerMatch::AllRows(_)));
-                let items = self.match_recognize(&mut inner, partition_by, order_by, measures, symbols, all_rows, span);
+                let named = pivot::pattern_symbols(pattern);
+                let clauses = pivot::Matching { partition_by, order_by, measures, symbols, named: &named, all_rows };
+                let items = self.match_recognize(&mut inner, &clauses, span);
                 let result = self.finish_computed(&mut inner, items);
                 self.add_query(scope, result, alias.as_ref(), span);
             }

@@ -277,6 +277,39 @@ fn is_date_part_word(word: &str) -> bool {
     )
 }
 
+/// Table functions whose first argument is the path of the files that they read.
+pub(crate) fn reads_files(name: &str) -> bool {
+    matches!(
+        name,
+        "read_csv"
+            | "read_csv_auto"
+            | "read_parquet"
+            | "parquet_scan"
+            | "read_json"
+            | "read_json_auto"
+            | "read_json_objects"
+            | "read_ndjson"
+            | "read_ndjson_auto"
+            | "read_text"
+            | "read_blob"
+            | "read_xlsx"
+            | "delta_scan"
+            | "iceberg_scan"
+            | "read_files"
+            | "cloud_files"
+            | "openrowset"
+            | "s3"
+            | "s3cluster"
+            | "gcs"
+            | "url"
+            | "file"
+            | "hdfs"
+            | "azureblobstorage"
+            | "deltalake"
+            | "iceberg"
+    )
+}
+
 /// Functions that read a whole row given a table's alias are not special: an alias resolves to its row.
 /// Functions that make relations out of a value: the value's elements.
 pub(crate) fn unnests(name: &str) -> bool {

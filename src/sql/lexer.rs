@@ -102,6 +102,12 @@ pub(crate) fn keyword(word: &str) -> Keyword {
     keywords.get(&*upper).copied().unwrap_or(Keyword::NoKeyword)
 }
 
+/// The verb that a word of three letters stands for.
+fn short_verb(word: &str) -> Option<Keyword> {
+    let verbs = [("sel", Keyword::SELECT), ("ins", Keyword::INSERT), ("upd", Keyword::UPDATE), ("del", Keyword::DELETE)];
+    verbs.into_iter().find(|(short, _)| word.eq_ignore_ascii_case(short)).map(|(_, verb)| verb)
+}
+
 /// What tells the dialects' tokens apart.
 struct Rules {
     /// Backslash escapes in plain strings.
@@ -142,6 +148,8 @@ struct Rules {
     at_parameter: bool,
     /// Names may start with a digit.
     digit_start: bool,
+    /// SEL, INS, UPD and DEL are verbs (Teradata).
+    short_verbs: bool,
     /// Further bytes that start a name.
     starts: &'static [u8],
     /// Further bytes inside a name.
@@ -184,6 +192,7 @@ impl Rules {
             dashed: is(&[D::BigQuery]),
             at_parameter: is(&[D::BigQuery]),
             digit_start: is(&[D::Hive, D::Spark, D::Databricks, D::MySql]),
+            short_verbs: is(&[D::Teradata]),
             starts,
             parts,
         }
@@ -333,6 +342,12 @@ impl<'t> Lexer<'t> {
             return Kind::Word(Keyword::NoKeyword);
         }
         let word = std::str::from_utf8(&self.text[start..self.at]).unwrap_or("");
+        if self.rules.short_verbs
+            && length == 3
+            && let Some(verb) = short_verb(word)
+        {
+            return Kind::Word(verb);
+        }
         Kind::Word(keyword(word))
     }
 

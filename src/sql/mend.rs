@@ -11,12 +11,16 @@ use sqlparser::{
 use super::spans::{bytes, located};
 use crate::model::{Dialect, Span};
 
+mod clauses;
 mod clickhouse;
+mod copy;
 mod create;
 mod insert;
+mod lakehouse;
 mod pipe;
 mod pivot;
 mod query;
+mod rows;
 mod trino;
 
 /// A statement's tokens while they are mended.
@@ -34,13 +38,31 @@ pub(crate) fn mend(tokens: Vec<TokenWithSpan>, dialect: Dialect) -> Vec<Mended> 
     if matches!(dialect, Dialect::Teradata | Dialect::Generic | Dialect::Ansi) {
         query::locking(&mut mended);
     }
+    if matches!(dialect, Dialect::MsSql | Dialect::Generic) && mended.is_keyword(0, Keyword::INSERT) {
+        if let Some(parts) = copy::insert_of_call(&mended) {
+            return parts;
+        }
+    }
+    lakehouse::mend(&mut mended, dialect);
+    copy::mend(&mut mended, dialect);
+    rows::mend(&mut mended, dialect);
     create::mend(&mut mended, dialect);
+    clauses::mend(&mut mended, dialect);
     query::mend(&mut mended, dialect);
     pipe::mend(&mut mended);
     clickhouse::mend(&mut mended, dialect);
     trino::mend(&mut mended, dialect);
     pivot::mend(&mut mended);
     insert::mend(mended, dialect)
+}
+
+/// `EXECUTE text` of PL/pgSQL, which always runs a text.
+pub(crate) fn execute_immediate(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    if let Some(first) = tokens.first() {
+        let place = bytes(first.span);
+        tokens.insert(1, keyword_at("IMMEDIATE", place));
+    }
+    tokens
 }
 
 /// Mends what a second failure leaves: clauses of DDL that no lineage needs.
@@ -211,6 +233,25 @@ impl Mended {
     fn slice(&self, from: usize, to: usize) -> Vec<TokenWithSpan> {
         self.tokens.get(from..to).unwrap_or(&[]).to_vec()
     }
+}
+
+/// The tokens of `pattern`, its words and symbols separated by blanks; `$1` stands for the first of
+/// `parts`. What is not in the text is placed at `at`.
+fn phrase(pattern: &str, parts: &[&[TokenWithSpan]], at: Span) -> Vec<TokenWithSpan> {
+    let mut tokens = Vec::new();
+    for word in pattern.split_ascii_whitespace() {
+        match word {
+            "*" => tokens.push(symbol_at(Token::Mul, at)),
+            "," => tokens.push(symbol_at(Token::Comma, at)),
+            "(" => tokens.push(symbol_at(Token::LParen, at)),
+            ")" => tokens.push(symbol_at(Token::RParen, at)),
+            _ => match word.strip_prefix('$').and_then(|digits| digits.parse::<usize>().ok()) {
+                Some(part) => tokens.extend(parts.get(part.wrapping_sub(1)).into_iter().flat_map(|part| part.iter().cloned())),
+                None => tokens.push(keyword_at(word, at)),
+            },
+        }
+    }
+    tokens
 }
 
 /// A keyword that is not in the text, placed at `at`.

@@ -23,7 +23,7 @@ mod query;
 mod scope;
 mod script;
 mod spans;
-mod split;
+pub(crate) mod split;
 mod statement;
 mod tokens;
 mod value;

@@ -21,7 +21,7 @@ use super::{
     split::{self, Piece, PieceKind},
     tokens,
 };
-use crate::model::{RelationName, Span};
+use crate::model::{Dialect, RelationName, Span};
 
 mod heads;
 mod relations;
@@ -55,6 +55,13 @@ pub(crate) enum Body {
         /// What it runs over.
         query: Box<Query>,
     },
+    /// Gives variables a value: `SELECT … INTO a, b`, `x := e`, `FETCH c INTO a`, `FOR r IN c`.
+    Assign {
+        /// The variables, in order.
+        variables: Vec<String>,
+        /// What they are given.
+        value: Assigned,
+    },
     /// Expressions outside of a statement: the conditions of IF, WHILE, UNTIL, CASE; a bare call.
     Expressions(Vec<Expr>),
     /// A procedure or function whose body is a script. Functions whose body sqlparser keeps as an
@@ -84,6 +91,19 @@ pub(crate) enum Body {
     },
 }
 
+/// What variables of a script are given.
+#[derive(Debug)]
+pub(crate) enum Assigned {
+    /// The columns of a query's row, one each; to a single variable the row itself.
+    Query(Box<Query>),
+    /// The value of an expression.
+    Value(Box<Expr>),
+    /// The columns of a cursor's row, one each.
+    Columns(String),
+    /// A cursor's row.
+    Row(String),
+}
+
 /// A procedure or function with a script for a body.
 #[derive(Debug)]
 pub(crate) struct Routine {
@@ -93,6 +113,8 @@ pub(crate) struct Routine {
     pub(crate) kind: RoutineKind,
     /// Parameter names, in order.
     pub(crate) parameters: Vec<String>,
+    /// What RETURNS TABLE calls the columns of its rows.
+    pub(crate) returns: Vec<String>,
     /// The body's statements, flat and in order; empty for languages other than SQL.
     pub(crate) body: Vec<Parsed>,
     /// Replaces one of the same name.
@@ -216,6 +238,7 @@ impl Reader<'_> {
         let first = tokens.first()?;
         let at = match first.keyword() {
             Keyword::EXECUTE if tokens.get(1)?.keyword() == Keyword::IMMEDIATE => 2,
+            Keyword::EXECUTE if matches!(self.options.dialect, Dialect::Postgres | Dialect::Redshift | Dialect::Generic) => 1,
             Keyword::DO => 1,
             _ => return None,
         };
@@ -237,8 +260,9 @@ impl Reader<'_> {
         if let Some((from, to)) = variables {
             mends.push(("into variables", heads::place(&tokens[from..to])));
         }
+        let assigned = variables.map(|(from, to)| self.variable_names(&tokens[from..to])).unwrap_or_default();
         let error = match self.run(self.convert(tokens, variables)) {
-            Ok(statement) => return push(span, Body::Statement(Box::new(statement)), mends),
+            Ok(statement) => return push(span, body_of(statement, &assigned), mends),
             Err(error) => error,
         };
         if matches!(error, ParserError::RecursionLimitExceeded) {
@@ -247,7 +271,7 @@ impl Reader<'_> {
         if let Some(statements) = self.mended(self.convert(tokens, variables)) {
             for (statement, mended) in statements {
                 let place = if mended.1 { span } else { mended.0.iter().fold(Span::default(), |all, (_, at)| all.cover(*at)) };
-                push(place, Body::Statement(Box::new(statement)), [mends.clone(), mended.0].concat());
+                push(place, body_of(statement, &assigned), [mends.clone(), mended.0].concat());
             }
             return;
         }
@@ -340,6 +364,16 @@ impl Reader<'_> {
         };
         let (reads, writes) = self.relations(tokens);
         Body::TooLarge { message, reads, writes }
+    }
+}
+
+/// A statement, or the variables that its row is given to.
+fn body_of(statement: Statement, variables: &[String]) -> Body {
+    match statement {
+        Statement::Query(query) if !variables.is_empty() => {
+            Body::Assign { variables: variables.to_vec(), value: Assigned::Query(query) }
+        }
+        statement => Body::Statement(Box::new(statement)),
     }
 }
 
@@ -450,7 +484,6 @@ impl Drop for Parsed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Dialect;
 
     fn read(text: &str, dialect: Dialect) -> Vec<Parsed> {
         parse(text, &Options { dialect, ..Options::default() })
@@ -462,6 +495,7 @@ mod tests {
             let kind = match &parsed.body {
                 Body::Statement(_) => "statement".to_owned(),
                 Body::ForQuery { variable, .. } => format!("for {variable}"),
+                Body::Assign { variables, .. } => format!("assign {}", variables.join(", ")),
                 Body::Expressions(_) => "expression".to_owned(),
                 Body::Routine(routine) => format!("{:?} {} {:?}", routine.kind, routine.name, routine.parameters),
                 Body::Nothing => "nothing".to_owned(),

@@ -11,7 +11,7 @@ use super::{
     names::Sym,
     scope::{Alias, Scope},
     spans::span_of,
-    value::{Column, Columns, Item, Lineage, Origin},
+    value::{Column, Columns, Item, Lineage},
 };
 use crate::model::{Dialect, ScopeKind, Span, Step};
 use sqlparser::ast::{self, Expr, SelectItem, SetExpr, Spanned};
@@ -315,11 +315,7 @@ pub(crate) fn item_name(item: &Item) -> Sym {
 pub(crate) fn item_origins(item: &Item) -> Lineage {
     match item {
         Item::Column(column) => column.value.lineage.clone(),
-        Item::Star(star) => star
-            .from
-            .iter()
-            .map(|from| Origin { relation: from.relation, column: Sym::STAR, kind: star.kind, guessed: true })
-            .collect(),
+        Item::Star(star) => star.origins().collect(),
     }
 }
 fn dedup_reads(reads: &mut Vec<Read>) {

@@ -8,7 +8,7 @@ use sqlparser::ast;
 use super::{
     engine::{Engine, Read, ScopeIndex, Shape},
     names::Sym,
-    value::{Column, Columns, Item, OpenStar, Origin, RelationIndex, StarOrigin, UNKNOWN, Value},
+    value::{Column, Columns, Item, Lineage, OpenStar, Origin, RelationIndex, StarOrigin, UNKNOWN, Value},
 };
 use crate::model::{AMBIGUOUS_COLUMN, ColumnEdgeKind, Dialect, Span, UNKNOWN_COLUMN};
 
@@ -117,6 +117,7 @@ impl Input {
                         from: SmallVec::from_slice(&[StarOrigin { relation: *relation, prefix: Sym::NONE }]),
                         except: known.collect(),
                         kind: ColumnEdgeKind::Identity,
+                        made_of: Lineage::new(),
                         span,
                     };
                     items.push((Item::Star(star), Some(self.read(engine, Sym::STAR))));
@@ -155,7 +156,36 @@ impl Input {
         Read { input: self.record.0, column: engine.names.join(self.record.1, column), kind: ColumnEdgeKind::Identity }
     }
 
+    /// The column at a 1-based position, with its name; `written` where only the position is known.
+    fn at_position(&self, at: usize, written: Sym, engine: &mut Engine) -> Option<(Value, Sym)> {
+        let at = at.checked_sub(1)?;
+        match &self.relation {
+            InputColumns::Base { relation, shape } => {
+                let known = shape.columns.get(at).filter(|_| shape.complete).copied();
+                let stage = engine
+                    .relations
+                    .get(*relation as usize)
+                    .is_some_and(|name| name.parts.first().is_some_and(|part| part.text.starts_with('@')));
+                let column = known.or_else(|| (!shape.complete).then_some(written))?;
+                Some((Value::base(*relation, column, known.is_none() && !stage), column))
+            }
+            InputColumns::Derived(columns) => {
+                let before_stars = columns.items.iter().take(at + 1).all(|item| matches!(item, Item::Column(_)));
+                match columns.items.get(at).filter(|_| before_stars)? {
+                    Item::Column(column) => Some((column.value.clone(), column.name)),
+                    Item::Star(_) => None,
+                }
+            }
+        }
+    }
+
     fn find(&self, name: Sym, key: Sym, engine: &mut Engine) -> Found {
+        if engine.dialect == Dialect::Snowflake
+            && let Some(at) = engine.names.text(key).strip_prefix('$').and_then(|digits| digits.parse::<usize>().ok())
+            && let Some((value, _)) = self.at_position(at, name, engine)
+        {
+            return Found::Yes(value);
+        }
         match &self.relation {
             InputColumns::Base { relation, shape } => match shape.index.get(&key) {
                 Some(at) => Found::Yes(Value::base(*relation, shape.columns[*at as usize], false)),
@@ -193,11 +223,10 @@ pub(crate) fn struct_of(items: Vec<Item>) -> Value {
                     .iter()
                     .map(|origin| Origin { kind: origin.kind.then(ColumnEdgeKind::Transformation), ..*origin }),
             ),
-            Item::Star(star) => lineage.extend(star.from.iter().map(|origin| Origin {
-                relation: origin.relation,
-                column: if origin.prefix == Sym::NONE { Sym::STAR } else { origin.prefix },
-                kind: ColumnEdgeKind::Transformation,
+            Item::Star(star) => lineage.extend(star.origins().map(|origin| Origin {
+                kind: origin.kind.then(ColumnEdgeKind::Transformation),
                 guessed: false,
+                ..origin
             })),
         }
     }
@@ -231,10 +260,29 @@ impl Engine<'_> {
         if let Some(value) = self.variables.get(&key) {
             return value.clone();
         }
-        if !is_niladic(self.names.text(key)) && scope.has_inputs() {
+        if !is_niladic(self.names.text(key)) && !is_of_hierarchy(self.names.text(key)) && scope.has_inputs() {
             self.report(&UNKNOWN_COLUMN, || format!("no relation in scope has a column `{}`", ident.value), span);
         }
         Value::default()
+    }
+
+    /// `$2`, the second column in sight, and `$name`, a variable of the session (Snowflake).
+    pub(crate) fn placeholder(&mut self, name: &str, scope: &Scope) -> Value {
+        let Some(bare) = name.strip_prefix('$') else { return Value::default() };
+        if let Ok(at) = bare.parse::<usize>() {
+            if self.dialect != Dialect::Snowflake {
+                return scope.parameter(at);
+            }
+            let [input] = scope.inputs.as_slice() else { return Value::default() };
+            let column = self.names.intern(name);
+            if let Some((value, column)) = input.at_position(at, column, self) {
+                self.record_read(scope, 0, column, 0);
+                return value;
+            }
+            return Value::default();
+        }
+        let key = self.names.key_of(bare);
+        self.variables.get(&key).cloned().unwrap_or_default()
     }
 
     fn resolve_in(&mut self, name: Sym, key: Sym, scope: &Scope, depth: u32, span: Span) -> Option<Value> {
@@ -339,6 +387,17 @@ impl Engine<'_> {
         let Some((first, rest)) = idents.split_first() else { return Value::default() };
         if rest.is_empty() {
             return self.resolve_column(first, scope);
+        }
+        let last = &idents[idents.len() - 1];
+        if ["nextval", "currval"].iter().any(|word| last.value.eq_ignore_ascii_case(word)) && last.quote_style.is_none() {
+            return Value::default();
+        }
+        if let ([alias], true) = (rest, first.value.eq_ignore_ascii_case("local")) {
+            // Exasol's `local.alias` is an alias of the SELECT list.
+            let key = self.key(alias);
+            if let Some(value) = self.resolve_alias(key, scope) {
+                return value;
+            }
         }
         let span = self.bytes(first.span).cover(self.bytes(idents[idents.len() - 1].span));
         let mut around = Some(scope);
@@ -467,7 +526,8 @@ impl Engine<'_> {
             }
         }
         if !open.is_empty() && items.is_empty() {
-            let star = OpenStar { from: open, except: Rc::from([]), kind: ColumnEdgeKind::Identity, span };
+            let kind = ColumnEdgeKind::Identity;
+            let star = OpenStar { from: open, except: Rc::from([]), kind, made_of: Lineage::new(), span };
             items.push(Item::Star(star));
         }
         items
@@ -524,6 +584,20 @@ impl Engine<'_> {
 }
 
 impl Scope<'_> {
+    /// The argument at a 1-based position of the routine whose body this is.
+    fn parameter(&self, at: usize) -> Value {
+        let mut around = Some(self);
+        while let Some(scope) = around {
+            if let [Input { record: (u32::MAX, _), hidden: true, relation: InputColumns::Derived(columns), .. }] =
+                scope.inputs.as_slice()
+            {
+                return columns.columns().nth(at.wrapping_sub(1)).map(|column| column.value.clone()).unwrap_or_default();
+            }
+            around = scope.parent;
+        }
+        Value::default()
+    }
+
     fn has_inputs(&self) -> bool {
         !self.inputs.is_empty() || self.parent.is_some_and(Scope::has_inputs)
     }
@@ -545,10 +619,16 @@ fn is_niladic(key: &str) -> bool {
             | "current_catalog"
             | "sysdate"
             | "systimestamp"
+            | "user"
             | "rownum"
             | "getdate"
             | "default"
     )
+}
+
+/// Names that a query over a hierarchy or a script has, and no table.
+fn is_of_hierarchy(key: &str) -> bool {
+    matches!(key, "level" | "connect_by_iscycle" | "connect_by_isleaf") || key.starts_with(['@', ':'])
 }
 
 /// Columns that every table of a dialect has and no schema lists.
@@ -561,7 +641,7 @@ fn is_pseudo_column(key: &str, dialect: Dialect) -> bool {
             )
         }
         Dialect::Snowflake => key.starts_with("metadata$"),
-        Dialect::Oracle | Dialect::Sqlite => matches!(key, "rowid" | "rownum" | "level"),
+        Dialect::Oracle | Dialect::Sqlite => key == "rowid",
         Dialect::Postgres | Dialect::Redshift => matches!(key, "ctid" | "xmin" | "xmax" | "tableoid"),
         Dialect::Databricks | Dialect::Spark | Dialect::Hive => key == "_metadata" || key == "input__file__name",
         Dialect::Trino => key.starts_with('$'),

@@ -13,7 +13,7 @@ use super::{
     describe::read_remarks,
     engine::{Engine, Routine, RoutineBody},
     names::Sym,
-    parse::{self, Body, Parsed, RoutineKind},
+    parse::{self, Assigned, Body, Parsed, RoutineKind},
     scope::{Scope, struct_of},
     spans::widen,
     statement::{Created, Outcome},
@@ -114,6 +114,11 @@ impl Reader<'_, '_> {
                 });
                 self.finish(outcome, piece.span, inside);
             }
+            Body::Assign { variables, value } => {
+                let mut outcome = Outcome { verb: "assign", ..Outcome::default() };
+                with_deep_stack(piece.height, || self.assign(variables, value, piece.span, &mut outcome));
+                self.finish(outcome, piece.span, inside);
+            }
             Body::Expressions(exprs) => {
                 let mut outcome = Outcome { verb: "expression", ..Outcome::default() };
                 with_deep_stack(piece.height, || {
@@ -144,6 +149,49 @@ impl Reader<'_, '_> {
         }
     }
 
+    /// Gives variables of the script a value; what they had on another path stays possible.
+    fn assign(&mut self, variables: &[String], value: &Assigned, span: Span, outcome: &mut Outcome) {
+        let engine = &mut *self.engine;
+        let keys: Vec<Sym> = variables.iter().map(|name| engine.names.key_of(name)).collect();
+        let row = match value {
+            Assigned::Value(expr) => {
+                let record = engine.open_scope(ScopeKind::Values, span);
+                let value = engine.value(expr, &Scope::new(record, None));
+                outcome.roots.push(record);
+                if let Some(key) = keys.first() {
+                    engine.set_variable(*key, value);
+                }
+                return;
+            }
+            Assigned::Query(query) => {
+                let result = engine.query(query, None);
+                outcome.roots.push(result.scope);
+                struct_of(result.columns.items.clone())
+            }
+            Assigned::Columns(cursor) | Assigned::Row(cursor) => {
+                let key = engine.names.key_of(cursor);
+                match engine.variables.get(&key) {
+                    Some(row) => row.clone(),
+                    None => return,
+                }
+            }
+        };
+        let columns: Vec<Value> =
+            row.fields.iter().flat_map(|fields| fields.columns()).map(|column| column.value.clone()).collect();
+        match (keys.as_slice(), columns.as_slice(), value) {
+            ([variable], [only], Assigned::Query(_) | Assigned::Columns(_)) => {
+                let value = Value { lineage: only.lineage.clone(), fields: row.fields.clone() };
+                engine.set_variable(*variable, value);
+            }
+            ([variable], _, _) => engine.set_variable(*variable, row),
+            _ => {
+                for (variable, column) in keys.iter().zip(columns) {
+                    engine.set_variable(*variable, column);
+                }
+            }
+        }
+    }
+
     /// What the tokens of an unreadable statement show.
     fn table_level(&mut self, reads: &[RelationName], writes: &[RelationName], span: Span, inside: Option<u32>) {
         let mut outcome = Outcome { verb: "unparsed", ..Outcome::default() };
@@ -165,8 +213,13 @@ impl Reader<'_, '_> {
         if let Some(query) = only_query(routine) {
             let mut outcome = Outcome { verb: "create function", ..Outcome::default() };
             let parameters = routine.parameters.clone();
-            let body = RoutineBody::Query(Box::new(query.clone()));
-            self.engine.define_routine(routine.name.clone(), parameters, Some(query.to_string()), true, body, &mut outcome);
+            let is_table = routine.kind == RoutineKind::TableFunction;
+            let (text, body) = returned_query(query, &routine.returns, self.engine.dialect);
+            self.engine.define_routine(routine.name.clone(), parameters, Some(text), is_table, body, &mut outcome);
+            if routine.replaces {
+                let relation = self.engine.relation(&routine.name);
+                outcome.replaces.push(relation);
+            }
             self.finish(outcome, span, None);
             return;
         }
@@ -239,10 +292,17 @@ impl Reader<'_, '_> {
             (true, Some(root)) => derivation(engine, *root),
             _ => Default::default(),
         };
+        let mut sources = engine.reached_sources(&outcome.roots);
+        // What comes out of a variable was read by an earlier statement.
+        for edge in &outcome.edges {
+            if edge.from != UNKNOWN && !sources.contains(&edge.from) && !outcome.targets.contains(&edge.from) {
+                sources.push(edge.from);
+            }
+        }
         StatementLineage {
             span,
             verb: outcome.verb.to_owned(),
-            sources: engine.reached_sources(&outcome.roots),
+            sources,
             targets: outcome.targets.clone(),
             columns: column_edges(engine, outcome),
             rows: row_edges(engine, &outcome.roots),
@@ -257,11 +317,24 @@ impl Reader<'_, '_> {
     }
 }
 
-/// The query that a table function is, where it is nothing more.
+/// A function's query as text and body; its columns are called as RETURNS TABLE says.
+fn returned_query(query: &ast::Query, returns: &[String], dialect: Dialect) -> (String, RoutineBody) {
+    if returns.is_empty() {
+        return (query.to_string(), RoutineBody::Query(Box::new(query.clone())));
+    }
+    let names: Vec<String> = returns.iter().map(|name| ast::Ident::new(name.as_str()).to_string()).collect();
+    let text = format!("WITH returned ({}) AS ({query}) SELECT * FROM returned", names.join(", "));
+    match parse_routine_body(&text, true, dialect) {
+        RoutineBody::Query(body) => (text, RoutineBody::Query(body)),
+        _ => (query.to_string(), RoutineBody::Query(Box::new(query.clone()))),
+    }
+}
+
+/// The query that a function is, where it is nothing more.
 fn only_query(routine: &parse::Routine) -> Option<&ast::Query> {
     let [only] = routine.body.as_slice() else { return None };
     match (&routine.kind, &only.body) {
-        (RoutineKind::TableFunction, Body::Statement(statement)) => match statement.as_ref() {
+        (RoutineKind::TableFunction | RoutineKind::Function, Body::Statement(statement)) => match statement.as_ref() {
             Statement::Query(query) => Some(query),
             _ => None,
         },

@@ -118,6 +118,15 @@ impl Engine<'_> {
             Statement::ExportData(export) => {
                 out.verb = "export data";
                 let result = self.query(&export.query, None);
+                let uri = export.options.iter().find_map(|option| match option {
+                    ast::SqlOption::KeyValue { key, value } if key.value.eq_ignore_ascii_case("uri") => constant(value),
+                    _ => None,
+                });
+                if let Some(uri) = uri {
+                    let file = self.relation(&RelationName::new([crate::model::Ident::quoted(uri.as_str())]));
+                    out.targets.push(file);
+                    self.write(Some(file), &result, None, out);
+                }
                 out.roots.push(result.scope);
             }
             Statement::Unload { query, query_text, to, .. } => {
@@ -153,6 +162,7 @@ impl Engine<'_> {
                 let file = self.relation(&RelationName::new([crate::model::Ident::quoted(path.as_str())]));
                 out.targets.push(file);
                 let result = self.query(source, None);
+                self.write(Some(file), &result, None, out);
                 out.roots.push(result.scope);
             }
             Statement::Cache { table_name, query: Some(query), .. } => {
@@ -183,12 +193,56 @@ impl Engine<'_> {
             other => {
                 out.verb = "other";
                 let span = span_of(other);
-                let word = span.of(self.text).split_whitespace().next().unwrap_or("statement").to_uppercase();
+                let word = other.to_string().split_whitespace().next().unwrap_or("statement").to_uppercase();
                 if !is_quiet(&word) {
                     self.report(&UNSUPPORTED_STATEMENT, || format!("{word} moves no data between columns"), span);
                 }
             }
         }
+    }
+
+    /// T-SQL's `SELECT @a = x, @b = y FROM t`, MySQL's `SELECT @a := x`.
+    fn assigns_variables(&self, query: &ast::Query) -> bool {
+        let SetExpr::Select(select) = query.body.as_ref() else { return false };
+        let assigns = |item: &ast::SelectItem| match item {
+            ast::SelectItem::ExprWithAlias { alias, .. } => alias.value.starts_with('@'),
+            ast::SelectItem::UnnamedExpr(expr) => matches!(expr, Expr::BinaryOp { op: ast::BinaryOperator::Assignment, .. }),
+            _ => false,
+        };
+        !select.projection.is_empty() && select.projection.iter().all(assigns)
+    }
+
+    /// Vertica moves partitions between tables by calling functions on their names.
+    fn partition_call(&mut self, query: &ast::Query, out: &mut Outcome) -> bool {
+        let SetExpr::Select(select) = query.body.as_ref() else { return false };
+        let [ast::SelectItem::UnnamedExpr(Expr::Function(function))] = select.projection.as_slice() else { return false };
+        let to = match super::expr::function_key(&function.name).as_str() {
+            "swap_partitions_between_tables" | "copy_partitions_to_table" | "move_partitions_to_table" => 3,
+            "copy_table" => 1,
+            _ => return false,
+        };
+        let arguments = super::expr::arguments_of(function);
+        let name = |at: usize| arguments.get(at).copied().and_then(super::expr::argument_expr).and_then(constant);
+        let (Some(from), Some(to)) = (name(0), name(to)) else { return false };
+        out.verb = "select";
+        let from = self.relation(&RelationName::from_dotted(&from));
+        let to = self.relation(&RelationName::from_dotted(&to));
+        self.copy_rows(from, to, span_of(query), out);
+        true
+    }
+
+    /// Rows of `from` are added to `to`, column by column of the same name.
+    pub(crate) fn copy_rows(&mut self, from: RelationIndex, to: RelationIndex, span: Span, out: &mut Outcome) {
+        let record = self.open_scope(ScopeKind::Select, span);
+        let mut scope = Scope::new(record, None);
+        let Some(name) = self.relations.get(from as usize).map(ToString::to_string) else { return };
+        let object = ast::ObjectName(vec![ast::ObjectNamePart::Identifier(ast::Ident::with_quote('"', name))]);
+        self.add_relation(&mut scope, from, &object, None, span);
+        let items = self.star(&scope, span);
+        let result = self.finish_computed(&mut scope, items);
+        out.targets.push(to);
+        self.write(Some(to), &result, None, out);
+        out.roots.push(result.scope);
     }
 
     /// INSERT, UPDATE, DELETE or MERGE in place of a query: its RETURNING columns are the result.
@@ -212,7 +266,19 @@ impl Engine<'_> {
 
     fn query_statement(&mut self, query: &ast::Query, out: &mut Outcome) {
         out.verb = "select";
+        if self.partition_call(query, out) {
+            return;
+        }
         let result = self.query(query, None);
+        if self.assigns_variables(query) {
+            out.verb = "assign";
+            for column in result.columns.columns() {
+                let key = self.names.key(column.name);
+                self.set_variable(key, column.value.clone());
+            }
+            out.roots.push(result.scope);
+            return;
+        }
         if let Some(into) = create::select_into(&query.body) {
             out.verb = "select into";
             self.select_into(into, result, out);
@@ -250,7 +316,8 @@ impl Outcome {
         self.routine = self.routine.take().or(other.routine);
     }
 }
-fn object_name(expr: &Expr) -> Option<ast::ObjectName> {
+/// The name that an expression spells.
+pub(crate) fn object_name(expr: &Expr) -> Option<ast::ObjectName> {
     let idents = match expr {
         Expr::Identifier(ident) => vec![ident.clone()],
         Expr::CompoundIdentifier(idents) => idents.clone(),
@@ -259,7 +326,7 @@ fn object_name(expr: &Expr) -> Option<ast::ObjectName> {
     Some(ast::ObjectName(idents.into_iter().map(ast::ObjectNamePart::Identifier).collect()))
 }
 /// The text of a constant expression: a literal, or literals put together.
-fn constant(expr: &Expr) -> Option<String> {
+pub(crate) fn constant(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Value(value) => value.value.clone().into_string(),
         Expr::Identifier(ident) => ident.quote_style.is_some().then(|| ident.value.clone()),
@@ -311,5 +378,9 @@ fn is_quiet(word: &str) -> bool {
             | "DEALLOCATE"
             | "RESET"
             | "END"
+            | "UNCACHE"
+            | "ATTACH"
+            | "DETACH"
+            | "OPTIMIZE"
     )
 }

@@ -124,6 +124,8 @@ pub(crate) struct OpenStar {
     pub(crate) except: Rc<[Sym]>,
     /// What happens to its columns on the way.
     pub(crate) kind: ColumnEdgeKind,
+    /// What each of its columns is made of, where only their names are not known: PIVOT's values.
+    pub(crate) made_of: Lineage,
     /// Where the star stands.
     pub(crate) span: Span,
 }
@@ -138,12 +140,29 @@ pub(crate) struct StarOrigin {
 }
 
 impl OpenStar {
+    /// This star after a step of `kind`.
+    pub(crate) fn through(&self, kind: ColumnEdgeKind) -> OpenStar {
+        let made_of = self.made_of.iter().map(|origin| Origin { kind: origin.kind.then(kind), ..*origin }).collect();
+        OpenStar { kind: self.kind.then(kind), made_of, ..self.clone() }
+    }
+
+    /// What any column under it may be made of, each a guess.
+    pub(crate) fn origins(&self) -> impl Iterator<Item = Origin> {
+        let through = self.from.iter().map(|origin| Origin {
+            relation: origin.relation,
+            column: if origin.prefix == Sym::NONE { Sym::STAR } else { origin.prefix },
+            kind: self.kind,
+            guessed: true,
+        });
+        through.chain(self.made_of.iter().map(|origin| Origin { guessed: true, ..*origin }))
+    }
+
     /// The column called `name` (compared as `key`), if this star may hold it.
     pub(crate) fn column(&self, name: Sym, key: Sym, names: &mut Names) -> Option<Value> {
         if self.except.contains(&key) {
             return None;
         }
-        let lineage = self
+        let mut lineage: Lineage = self
             .from
             .iter()
             .map(|origin| Origin {
@@ -153,6 +172,7 @@ impl OpenStar {
                 guessed: false,
             })
             .collect();
+        lineage.extend(self.made_of.iter().copied());
         Some(Value::of(lineage))
     }
 }
@@ -208,7 +228,7 @@ impl Columns {
     pub(crate) fn through(&self, kind: ColumnEdgeKind) -> Columns {
         let items = self.items.iter().map(|item| match item {
             Item::Column(column) => Item::Column(Column { value: column.value.through(kind), ..column.clone() }),
-            Item::Star(star) => Item::Star(OpenStar { kind: star.kind.then(kind), ..star.clone() }),
+            Item::Star(star) => Item::Star(star.through(kind)),
         });
         Columns::new(items.collect())
     }
@@ -253,11 +273,7 @@ impl Columns {
             }
         }
         if let Some(star) = past_star {
-            let every: Lineage = self
-                .stars()
-                .flat_map(|star| star.from.iter())
-                .map(|origin| Origin { relation: origin.relation, column: Sym::STAR, kind: star.kind, guessed: true })
-                .collect();
+            let every: Lineage = self.stars().flat_map(OpenStar::origins).collect();
             items.extend(
                 rename.map(|name| Item::Column(Column { name: *name, value: Value::of(every.clone()), span: star.span })),
             );

@@ -303,7 +303,10 @@ fn explain_error(error: &minijinja::Error, source_offset: impl Fn(usize) -> usiz
     Diagnostic::new(code, format!("the template was left as it stands: {detail}"), span)
 }
 
-fn as_it_stands(text: &str, diagnostic: Diagnostic) -> Rendered {
+fn as_it_stands(text: &str, mut diagnostic: Diagnostic) -> Rendered {
+    // The end of a template is a place of its own, one past the last byte.
+    let place = |offset: u32| text.floor_char_boundary(offset as usize);
+    diagnostic.span = Span::new(place(diagnostic.span.start), place(diagnostic.span.end));
     let variant = Variant { text: text.to_owned(), offsets: OffsetMap::identity(text.len()), assumed: Vec::new() };
     Rendered { variants: vec![variant], diagnostics: vec![diagnostic] }
 }

@@ -131,7 +131,7 @@ async fn what_is_watched_is_in_a_feed_that_a_token_opens() {
         let mut entries = 0;
         loop {
             match reader.read_event().unwrap() {
-                quick_xml::events::Event::Start(start) if start.name().as_ref() == b"entry" => entries += 1,
+                quick_xml::events::Event::Start(start) if start.name().into_inner() == "entry" => entries += 1,
                 quick_xml::events::Event::Eof => break,
                 _ => {}
             }

@@ -22,18 +22,16 @@ mod crawl;
 #[cfg(test)]
 mod dbt;
 #[cfg(test)]
-mod demo;
-#[cfg(test)]
-mod demo_log;
-
-#[cfg(test)]
 mod definitions;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod demo_log;
+#[cfg(test)]
 mod descriptions;
 #[cfg(test)]
 mod drift;
+#[cfg(test)]
 mod edit;
 #[cfg(test)]
 mod fingerprint;
@@ -53,6 +51,7 @@ mod licences;
 mod lineage;
 #[cfg(test)]
 mod little_company;
+#[cfg(test)]
 mod logs;
 #[cfg(test)]
 mod names;

@@ -229,3 +229,13 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn the_place_of_an_error_at_the_end_lies_in_the_text() {
+    for text in ["{{ f({\"a\": [\"b", "select 1 {% if x", "é {{ é"] {
+        let rendered = render(text, &Settings::default());
+        for diagnostic in &rendered.diagnostics {
+            assert!(text.get(diagnostic.span.start as usize..diagnostic.span.end as usize).is_some(), "{diagnostic:?}");
+        }
+    }
+}

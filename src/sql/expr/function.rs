@@ -26,6 +26,14 @@ impl Engine<'_> {
         {
             return value;
         }
+        if matches!(name.as_str(), "named_struct" | "struct_pack" | "object_construct" | "object_construct_keep_null")
+            && let Some(value) = self.built_struct(&name, function, scope)
+        {
+            return value;
+        }
+        if let Some(value) = self.xml_method(function, scope) {
+            return value;
+        }
         let aggregate = functions::is_aggregate(&name) || self.is_user_aggregate(&name);
         let kind = if aggregate { Aggregation } else { Transformation };
         let mut all = Value::default();
@@ -43,6 +51,46 @@ impl Engine<'_> {
         self.function_clauses(function, kind, scope, &mut all.lineage);
         crate::sql::value::normalize(&mut all.lineage);
         all
+    }
+
+    /// `named_struct('p', x, 'q', y)` and `struct_pack(p := x)`: a struct of those fields, where all
+    /// their names are constant.
+    fn built_struct(&mut self, name: &str, function: &ast::Function, scope: &Scope) -> Option<Value> {
+        let arguments = arguments_of(function);
+        let mut fields: Vec<(Sym, &Expr)> = Vec::new();
+        if name == "struct_pack" {
+            for argument in &arguments {
+                let ast::FunctionArg::Named { name, .. } = argument else { return None };
+                fields.push((self.sym(name), argument_expr(argument)?));
+            }
+        } else {
+            for pair in arguments.chunks(2) {
+                let [key, value] = pair else { return None };
+                let key = crate::sql::statement::constant(argument_expr(key)?)?;
+                fields.push((self.names.intern(&key), argument_expr(value)?));
+            }
+        }
+        let items = fields.into_iter().map(|(name, expr)| {
+            let value = self.stepped(Transformation, |engine| engine.value(expr, scope));
+            Item::Column(Column { name, value, span: Span::default() })
+        });
+        let items: Vec<Item> = items.collect();
+        (!items.is_empty()).then(|| crate::sql::scope::struct_of(items))
+    }
+
+    /// SQL Server's `x.value('@id', 'int')` and `x.query('/a')`: computed from the XML column x.
+    fn xml_method(&mut self, function: &ast::Function, scope: &Scope) -> Option<Value> {
+        if self.dialect != crate::model::Dialect::MsSql {
+            return None;
+        }
+        let idents: Vec<ast::Ident> = function.name.0.iter().filter_map(|part| part.as_ident().cloned()).collect();
+        let (method, column) = idents.split_last()?;
+        let known = ["value", "query", "exist"].iter().any(|name| method.value.eq_ignore_ascii_case(name));
+        if !known || column.is_empty() {
+            return None;
+        }
+        let value = self.stepped(Transformation, |engine| engine.resolve_compound(column, scope));
+        Some(Value { fields: None, ..value.through(Transformation) })
     }
 
     /// MySQL's `VALUES(column)`: what the row that could not be inserted has there.
@@ -106,8 +154,15 @@ impl Engine<'_> {
         if let Some(filter) = &function.filter {
             self.collect(filter, scope, Conditional, out);
         }
+        // `percentile_cont(0.5) WITHIN GROUP (ORDER BY x)` computes from x; `listagg(x) WITHIN GROUP
+        // (ORDER BY y)` only lists in its order.
+        let orders_only = !out.is_empty();
         for order in &function.within_group {
-            self.collect(&order.expr, scope, kind, out);
+            if orders_only {
+                self.decide(&order.expr, scope, RowEdgeKind::Sort);
+            } else {
+                self.collect(&order.expr, scope, kind, out);
+            }
         }
         if let ast::FunctionArguments::List(list) = &function.args {
             for clause in &list.clauses {

@@ -1,13 +1,17 @@
 //! PIVOT, UNPIVOT and MATCH_RECOGNIZE.
 
-use crate::model::{ColumnEdgeKind, Dialect, RowEdgeKind, Span, Step};
+use std::rc::Rc;
+
+use smallvec::SmallVec;
+
+use crate::model::{ColumnEdgeKind, Dialect, RowEdgeKind, Span, Step, UNEXPANDED_STAR};
 use crate::sql::{
     engine::Engine,
     expr::{argument_expr, arguments_of},
     names::Sym,
     query::{Recorded, item_origins},
     scope::Scope,
-    value::{Column, Item, Lineage, Value},
+    value::{Column, Item, Lineage, OpenStar, Value},
 };
 use ColumnEdgeKind::{Conditional, Window};
 use sqlparser::ast::{self, Expr, TableFactor};
@@ -65,7 +69,17 @@ impl Engine<'_> {
             let lineage = item_origins(item);
             self.decide_rows(inner.record, RowEdgeKind::GroupBy, span, &lineage);
         }
-        let values = self.pivot_values(source);
+        let Some(values) = self.pivot_values(source) else {
+            let mut made_of: Lineage = produced.iter().flat_map(|(_, value, _)| value.lineage.iter().copied()).collect();
+            made_of.extend(tests);
+            crate::sql::value::normalize(&mut made_of);
+            let reads = produced.iter().flat_map(|(_, _, recorded)| recorded.reads.iter().copied()).collect();
+            let kind = ColumnEdgeKind::Aggregation;
+            let star = OpenStar { from: SmallVec::new(), except: Rc::from([]), kind, made_of, span };
+            items.push((Item::Star(star), Recorded { step: Step::Aggregates, reads }));
+            self.report(&UNEXPANDED_STAR, || "which columns PIVOT makes is known when it runs".to_owned(), span);
+            return items;
+        };
         for value in &values {
             for (name, lineage, recorded) in &produced {
                 let shown = match (*name, produced.len()) {
@@ -83,21 +97,25 @@ impl Engine<'_> {
         items
     }
 
-    fn pivot_values(&mut self, source: &ast::PivotValueSource) -> Vec<String> {
+    /// What PIVOT's columns are called after; `None` where only the data tell.
+    fn pivot_values(&mut self, source: &ast::PivotValueSource) -> Option<Vec<String>> {
         match source {
-            ast::PivotValueSource::List(values) => values
-                .iter()
-                .map(|value| match (&value.alias, &value.expr) {
-                    (Some(alias), _) => alias.value.clone(),
-                    (None, Expr::Value(literal)) => match (self.dialect, literal.value.clone().into_string()) {
-                        (Dialect::Snowflake, Some(text)) => format!("'{text}'"),
-                        (_, Some(text)) => text,
-                        (_, None) => literal.value.to_string(),
-                    },
-                    (None, other) => other.to_string(),
-                })
-                .collect(),
-            ast::PivotValueSource::Any(_) | ast::PivotValueSource::Subquery(_) => Vec::new(),
+            ast::PivotValueSource::List(values) => Some(
+                values
+                    .iter()
+                    .map(|value| match (&value.alias, &value.expr) {
+                        (Some(alias), _) => alias.value.clone(),
+                        (None, Expr::Value(literal)) => match (self.dialect, literal.value.clone().into_string()) {
+                            (Dialect::Snowflake, Some(text)) => format!("'{text}'"),
+                            (_, Some(text)) => text,
+                            (_, None) => literal.value.to_string(),
+                        },
+                        (None, Expr::Identifier(ident)) => ident.value.clone(),
+                        (None, other) => other.to_string(),
+                    })
+                    .collect(),
+            ),
+            ast::PivotValueSource::Any(_) | ast::PivotValueSource::Subquery(_) => None,
         }
     }
 
@@ -130,6 +148,18 @@ impl Engine<'_> {
                 Expr::Nested(inner) => vec![inner.as_ref()],
                 other => vec![*other],
             };
+            let mut chosen = Vec::new();
+            if let [part] = parts.as_slice()
+                && self.expanded_columns(part, inner, &mut chosen)
+            {
+                for (item, _) in chosen {
+                    if let (Item::Column(column), Some(value)) = (item, values.first_mut()) {
+                        gone.push(self.names.key(column.name));
+                        value.merge(column.value, &self.names);
+                    }
+                }
+                continue;
+            }
             for (at, part) in parts.into_iter().enumerate() {
                 gone.extend(self.implied_name(part).map(|name| self.names.key(name)));
                 let read = self.value(part, inner);
@@ -158,17 +188,8 @@ impl Engine<'_> {
         items
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the clauses of MATCH_RECOGNIZE")]
-    pub(crate) fn match_recognize(
-        &mut self,
-        inner: &mut Scope,
-        partition_by: &[Expr],
-        order_by: &[ast::OrderByExpr],
-        measures: &[ast::Measure],
-        symbols: &[ast::SymbolDefinition],
-        all_rows: bool,
-        span: Span,
-    ) -> Vec<(Item, Recorded)> {
+    pub(crate) fn match_recognize(&mut self, inner: &mut Scope, clauses: &Matching, span: Span) -> Vec<(Item, Recorded)> {
+        let Matching { partition_by, order_by, measures, symbols, named, all_rows } = *clauses;
         let mut windows = Lineage::new();
         for expr in partition_by.iter().chain(order_by.iter().map(|order| &order.expr)) {
             self.collect(expr, inner, Window, &mut windows);
@@ -181,8 +202,9 @@ impl Engine<'_> {
                 }
             }
         }
-        for symbol in symbols {
-            let key = self.key(&symbol.symbol);
+        let bare: Vec<ast::Ident> = symbols.iter().map(|symbol| symbol.symbol.clone()).chain(named.iter().cloned()).collect();
+        for symbol in &bare {
+            let key = self.key(symbol);
             let base = inner.inputs.first().cloned();
             if let Some(mut input) = base {
                 input.alias = key;
@@ -190,7 +212,6 @@ impl Engine<'_> {
                 inner.inputs.push(input);
             }
         }
-        let bare: Vec<ast::Ident> = symbols.iter().map(|symbol| symbol.symbol.clone()).collect();
         for symbol in symbols {
             let definition = unqualified(&symbol.definition, &bare);
             let plain =
@@ -211,6 +232,44 @@ impl Engine<'_> {
         }
         items
     }
+}
+
+/// The clauses of MATCH_RECOGNIZE.
+#[derive(Clone, Copy)]
+pub(crate) struct Matching<'q> {
+    pub(crate) partition_by: &'q [Expr],
+    pub(crate) order_by: &'q [ast::OrderByExpr],
+    pub(crate) measures: &'q [ast::Measure],
+    pub(crate) symbols: &'q [ast::SymbolDefinition],
+    /// Symbols that only the pattern names.
+    pub(crate) named: &'q [ast::Ident],
+    pub(crate) all_rows: bool,
+}
+
+/// The symbols that a pattern names.
+pub(crate) fn pattern_symbols(pattern: &ast::MatchRecognizePattern) -> Vec<ast::Ident> {
+    use ast::MatchRecognizePattern as Pattern;
+    let mut named = Vec::new();
+    let mut todo = vec![pattern];
+    while let Some(pattern) = todo.pop() {
+        let symbols = match pattern {
+            Pattern::Symbol(symbol) | Pattern::Exclude(symbol) => std::slice::from_ref(symbol),
+            Pattern::Permute(symbols) => symbols.as_slice(),
+            Pattern::Concat(inner) | Pattern::Alternation(inner) => {
+                todo.extend(inner);
+                continue;
+            }
+            Pattern::Group(inner) | Pattern::Repetition(inner, _) => {
+                todo.push(inner);
+                continue;
+            }
+        };
+        named.extend(symbols.iter().filter_map(|symbol| match symbol {
+            ast::MatchRecognizeSymbol::Named(ident) => Some(ident.clone()),
+            _ => None,
+        }));
+    }
+    named
 }
 
 /// Drops pattern symbols from `down.price`, so that it names a column of the table.

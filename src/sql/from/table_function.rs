@@ -1,6 +1,6 @@
 //! Functions in FROM.
 
-use crate::model::{ColumnEdgeKind, ScopeKind, Span};
+use crate::model::{ColumnEdgeKind, ScopeKind, Span, Step};
 use std::rc::Rc;
 
 use smallvec::SmallVec;
@@ -10,7 +10,7 @@ use crate::sql::{
     expr::{argument_expr, arguments_of, function_key, parameter_input},
     functions,
     names::Sym,
-    query::item_origins,
+    query::{Recorded, item_origins},
     scope::Scope,
     value::{Column, Columns, Item, Lineage, OpenStar, Value},
 };
@@ -33,7 +33,22 @@ impl Engine<'_> {
             return;
         }
         let exprs: Vec<&Expr> = args.iter().filter_map(argument_expr).collect();
+        if let Some(files) = functions::reads_files(&key).then(|| exprs.first().map(|expr| constant_paths(expr))).flatten()
+            && !files.is_empty()
+        {
+            return self.files(scope, &files, alias, span);
+        }
+        if self.xml_nodes(scope, name, alias, span) {
+            return;
+        }
         match key.as_str() {
+            "stream" if matches!(self.dialect, crate::model::Dialect::Databricks | crate::model::Dialect::Spark) => {
+                let named = exprs.first().and_then(|expr| crate::sql::statement::object_name(expr));
+                match named {
+                    Some(table) => self.add_table(scope, &table, alias, span),
+                    None => self.opaque_function(scope, &exprs, alias, span),
+                }
+            }
             "table" | "lateral" | "lateral_flatten" => {
                 if let Some(expr) = exprs.first() {
                     self.table_expression(scope, expr, alias, span);
@@ -46,6 +61,42 @@ impl Engine<'_> {
             }
             _ => self.opaque_function(scope, &exprs, alias, span),
         }
+    }
+
+    /// Files of constant paths, each a relation of its own name.
+    fn files(&mut self, scope: &mut Scope, paths: &[String], alias: Option<&ast::TableAlias>, span: Span) {
+        let record = self.open_scope(ScopeKind::Computed, span);
+        let mut inner = Scope::new(record, None);
+        let mut columns: Option<Columns> = None;
+        for path in paths {
+            let name = ast::ObjectName(vec![ast::ObjectNamePart::Identifier(ast::Ident::with_quote('"', path.as_str()))]);
+            let relation = self.relation(&crate::model::RelationName::new([crate::model::Ident::quoted(path.as_str())]));
+            self.add_relation(&mut inner, relation, &name, None, span);
+            let Some(input) = inner.inputs.last().cloned() else { continue };
+            let own = Columns::new(input.star(self, span).into_iter().map(|(item, _)| item).collect());
+            match &mut columns {
+                Some(columns) => self.unite(columns, &own),
+                None => columns = Some(own),
+            }
+        }
+        let items = columns.unwrap_or_default().items;
+        let recorded = Recorded { step: Step::Copies, reads: Vec::new() };
+        let result = self.finish_computed(&mut inner, items.into_iter().map(|item| (item, recorded.clone())).collect());
+        self.add_query(scope, result, alias, span);
+    }
+
+    /// SQL Server's `t.column.nodes('/path') AS x(c)`: the nodes of an XML column.
+    fn xml_nodes(&mut self, scope: &mut Scope, name: &ast::ObjectName, alias: Option<&ast::TableAlias>, span: Span) -> bool {
+        let idents: Vec<ast::Ident> = name.0.iter().filter_map(|part| part.as_ident().cloned()).collect();
+        let Some((method, column)) = idents.split_last() else { return false };
+        if self.dialect != crate::model::Dialect::MsSql || column.is_empty() || !method.value.eq_ignore_ascii_case("nodes") {
+            return false;
+        }
+        self.trail.clear();
+        let value = self.resolve_compound(column, scope).through(Transformation);
+        let name = self.names.intern("value");
+        self.add_computed(scope, vec![Item::Column(Column { name, value, span })], alias, span);
+        true
     }
 
     /// A table function whose rows are computed from its arguments in an unknown way.
@@ -169,7 +220,23 @@ pub(crate) fn json_columns<'q>(columns: &'q [ast::JsonTableColumn], names: &mut 
     }
 }
 
+/// The paths that a constant argument names: one text, or a list of them.
+pub(crate) fn constant_paths(expr: &Expr) -> Vec<String> {
+    match expr {
+        Expr::Value(literal) => literal.value.clone().into_string().into_iter().collect(),
+        Expr::Array(array) => array.elem.iter().flat_map(constant_paths).collect(),
+        Expr::Nested(inner) => constant_paths(inner),
+        _ => Vec::new(),
+    }
+}
+
 /// Columns that only running the function could tell.
 fn unknown_columns(span: Span) -> Item {
-    Item::Star(OpenStar { from: SmallVec::new(), except: Rc::from([]), kind: ColumnEdgeKind::Transformation, span })
+    Item::Star(OpenStar {
+        from: SmallVec::new(),
+        except: Rc::from([]),
+        kind: ColumnEdgeKind::Transformation,
+        made_of: Lineage::new(),
+        span,
+    })
 }

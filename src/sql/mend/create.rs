@@ -2,11 +2,19 @@
 
 use sqlparser::{keywords::Keyword as K, tokenizer::Token};
 
-use super::{Mended, keyword_at, symbol_at};
+use super::{Mended, keyword_at, phrase};
 use crate::model::Dialect;
 
 pub(super) fn mend(mended: &mut Mended, dialect: Dialect) {
+    if dialect == Dialect::Teradata && mended.is_keyword(0, K::REPLACE) {
+        let place = mended.place(0);
+        mended.tokens.splice(0..1, phrase("CREATE OR REPLACE", &[], place));
+        mended.note("replace", place);
+    }
     if mended.is_keyword(0, K::CREATE) {
+        stream(mended);
+        model(mended);
+        copied_table(mended, dialect);
         snapshot(mended);
         view(mended);
         table(mended);
@@ -14,9 +22,55 @@ pub(super) fn mend(mended: &mut Mended, dialect: Dialect) {
     if mended.is_keyword(0, K::DROP) && mended.is_word(1, "SNAPSHOT") && mended.is_keyword(2, K::TABLE) {
         mended.remove(1, 2, "snapshot");
     }
-    if mended.is_keyword(0, K::ALTER) && matches!(dialect, Dialect::Hive | Dialect::Spark | Dialect::Databricks) {
-        exchange_partition(mended);
+}
+
+/// Snowflake's `CREATE STREAM s ON TABLE t` shows t's rows.
+fn stream(mended: &mut Mended) {
+    let Some(stream) = (1..4).find(|at| mended.is_word(*at, "STREAM")) else { return };
+    let start = if mended.is_keyword(stream + 1, K::IF) { stream + 4 } else { stream + 1 };
+    let Some(after) = mended.past_name(start) else { return };
+    let Some(on) = mended.find_keyword(after, K::ON) else { return };
+    let source = (on + 1..on + 4).find(|at| matches!(mended.keyword(*at), K::TABLE | K::VIEW)).map_or(on + 1, |at| at + 1);
+    let Some(end) = mended.past_name(source) else { return };
+    let (name, source, head) = (mended.slice(start, after), mended.slice(source, end), mended.slice(0, stream));
+    let span = mended.span(0, mended.len());
+    mended.tokens = phrase("$1 VIEW $2 AS SELECT * FROM $3", &[&head, &name, &source], mended.place(stream));
+    mended.note("stream", span);
+}
+
+/// BigQuery's `CREATE MODEL m OPTIONS (…) AS SELECT …` is trained on the query's rows.
+fn model(mended: &mut Mended) {
+    let Some(model) = (1..4).find(|at| mended.is_word(*at, "MODEL")) else { return };
+    let start = if mended.is_keyword(model + 1, K::IF) { model + 4 } else { model + 1 };
+    let Some(after) = mended.past_name(start) else { return };
+    let Some(mark) = query_mark(mended, after) else { return };
+    let (name, query) = (mended.slice(start, after), mended.slice(mark + 1, mended.len()));
+    let span = mended.span(0, mended.len());
+    mended.tokens = phrase("INSERT INTO $1 $2", &[&name, &query], mended.place(0));
+    mended.note("model", span);
+}
+
+/// `CREATE TABLE t AS a`: its columns (ClickHouse), its rows too where it says WITH DATA (Teradata).
+fn copied_table(mended: &mut Mended, dialect: Dialect) {
+    let Some((_, after)) = created(mended, K::TABLE) else { return };
+    let Some(mark) = mended.find_keyword(after, K::AS) else { return };
+    let Some(end) = mended.past_name(mark + 1) else { return };
+    let options = matches!(dialect, Dialect::Teradata | Dialect::ClickHouse);
+    if mark != after && (!options || mended.is_word(mark - 1, "STORED")) {
+        return;
     }
+    if mended.starts_query(mark + 1) || matches!(mended.keyword(mark + 1), K::TABLE | K::PIVOT | K::UNPIVOT) {
+        return;
+    }
+    if mended.is(end, &Token::LParen) {
+        return;
+    }
+    let rows = mended.is_keyword(end, K::WITH) && mended.is_keyword(end + 1, K::DATA);
+    let (head, source) = (mended.slice(0, after), mended.slice(mark + 1, end));
+    let span = mended.span(mark, mended.len());
+    let pattern = if rows { "$1 AS SELECT * FROM $2" } else { "$1 LIKE $2" };
+    mended.tokens = phrase(pattern, &[&head, &source], mended.place(mark));
+    mended.note("copied table", span);
 }
 
 /// `CREATE SNAPSHOT TABLE t CLONE u FOR SYSTEM_TIME AS OF x`, `CREATE TABLE t COPY u`.
@@ -42,7 +96,10 @@ fn snapshot(mended: &mut Mended) {
 
 /// The place of `what` and of the token past the created thing's name.
 fn created(mended: &Mended, what: K) -> Option<(usize, usize)> {
-    let at = (1..8).find(|at| mended.is_keyword(*at, what))?;
+    let at = (1..24).find(|at| mended.is_keyword(*at, what) && !mended.is_keyword(at - 1, K::ON))?;
+    if (1..at).any(|at| matches!(mended.keyword(at), K::AS | K::SELECT)) {
+        return None;
+    }
     let mut name = at + 1;
     if mended.is_keyword(name, K::IF) {
         name += 3;
@@ -134,19 +191,53 @@ fn table(mended: &mut Mended) {
         && !mended.starts_query(after)
         && let Some(columns) = mended.past_group(after)
     {
-        after = columns;
+        after = columns - column_clauses(mended, after, columns);
+    }
+    if let Some(at) = (after..mended.len())
+        .find(|at| matches!(mended.keyword(*at), K::IGNORE | K::REPLACE) && mended.is_keyword(at + 1, K::SELECT))
+    {
+        mended.remove(at, at + 1, "on duplicates");
     }
     let keeps = mended.find(after, mended.len(), |mended, at| {
         matches!(mended.keyword(at), K::LIKE | K::CLONE | K::SELECT | K::PIVOT | K::UNPIVOT)
     });
     match query_mark(mended, after) {
-        Some(mark) => mended.remove(after, mark, "table clauses"),
+        Some(mark) => {
+            mended.remove(after, mark, "table clauses");
+            // sqlparser's external tables have no query.
+            if let Some(external) = (1..at).find(|at| mended.is_keyword(*at, K::EXTERNAL)) {
+                mended.remove(external, external + 1, "external");
+            }
+        }
         None if keeps.is_none() => {
             let end = mended.len();
             mended.remove(after, end, "table clauses");
         }
         None => {}
     }
+}
+
+/// Drops from the columns `from..to` what only says how they are filled: `AS (value:c1::text)`, and
+/// `INCLUDING ALL` of a LIKE. Returns how many tokens that took.
+fn column_clauses(mended: &mut Mended, from: usize, to: usize) -> usize {
+    let mut removed = Vec::new();
+    let mut at = from + 1;
+    while at + 1 < to {
+        if mended.is_keyword(at, K::AS)
+            && mended.is(at + 1, &Token::LParen)
+            && let Some(end) = mended.past_group(at + 1)
+        {
+            removed.push((at, end));
+            at = end;
+        } else if mended.is_word(at, "INCLUDING") || mended.is_word(at, "EXCLUDING") {
+            removed.push((at, at + 2));
+            at += 2;
+        } else {
+            at += 1;
+        }
+    }
+    mended.remove_all(&removed, "column clauses");
+    removed.iter().map(|(from, to)| to - from).sum()
 }
 
 /// Drops the columns of a CREATE TABLE whose definitions cannot be read, where a query gives them.
@@ -157,24 +248,4 @@ pub(super) fn strip(mended: &mut Mended) {
     let Some((_, after)) = created(mended, K::TABLE).or_else(|| created(mended, K::VIEW)) else { return };
     let Some(mark) = query_mark(mended, after) else { return };
     mended.remove(after, mark, "column definitions");
-}
-
-/// `ALTER TABLE a EXCHANGE PARTITION (…) WITH TABLE b` moves rows of b into a.
-fn exchange_partition(mended: &mut Mended) {
-    let Some((_, after)) = created(mended, K::TABLE) else { return };
-    if !mended.is_word(after, "EXCHANGE") {
-        return;
-    }
-    let Some(with) = mended.find_keyword(after, K::WITH) else { return };
-    let Some(end) = mended.past_name(with + 2) else { return };
-    let place = mended.place(after);
-    let mut tokens = vec![keyword_at("INSERT", place), keyword_at("INTO", place)];
-    tokens.extend(mended.slice(2, after));
-    tokens.push(keyword_at("SELECT", place));
-    tokens.push(symbol_at(Token::Mul, place));
-    tokens.push(keyword_at("FROM", place));
-    tokens.extend(mended.slice(with + 2, end));
-    let span = mended.span(0, mended.len());
-    mended.tokens = tokens;
-    mended.note("exchange partition", span);
 }

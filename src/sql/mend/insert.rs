@@ -13,9 +13,6 @@ pub(super) fn mend(mut mended: Mended, dialect: Dialect) -> Vec<Mended> {
         if let Some(inserts) = hive(&mended) {
             return inserts;
         }
-    } else if mended.is_keyword(0, K::COPY) && mended.is_keyword(1, K::INTO) && dialect != Dialect::Snowflake {
-        let end = mended.len();
-        copy_into(&mut mended, end);
     }
     vec![mended]
 }
@@ -96,13 +93,4 @@ fn positions(mended: &Mended, keyword: K) -> Vec<usize> {
         from = at + 1;
     }
     found
-}
-
-/// `COPY INTO t FROM …` of other products than Snowflake: options after the source are dropped.
-fn copy_into(mended: &mut Mended, end: usize) {
-    let Some(from) = mended.find_keyword(2, K::FROM) else { return };
-    let after = if mended.is(from + 1, &Token::LParen) { mended.past_group(from + 1) } else { Some(from + 2) };
-    if let Some(after) = after.filter(|after| *after < end) {
-        mended.remove(after, end, "copy options");
-    }
 }

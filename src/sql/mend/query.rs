@@ -25,7 +25,7 @@ pub(super) fn mend(mended: &mut Mended, dialect: Dialect) {
         with_insert(mended);
     }
     extract_parts(mended);
-    if matches!(dialect, Dialect::DuckDb | Dialect::Generic) {
+    if matches!(dialect, Dialect::DuckDb | Dialect::Generic | Dialect::Databricks | Dialect::Spark) {
         insert_by_name(mended);
     }
     if dialect != Dialect::Snowflake {

@@ -2,7 +2,7 @@
 
 use sqlparser::{ast::Expr, ast::Query, keywords::Keyword as K, parser::ParserError, tokenizer::Token as Parsable};
 
-use super::{Body, Reader};
+use super::{Assigned, Body, Reader};
 use crate::{
     model::{Dialect, Span},
     sql::{
@@ -25,12 +25,20 @@ impl Reader<'_> {
     pub(super) fn for_head(&self, tokens: &[Token]) -> Body {
         let mark = tokens.iter().position(|token| matches!(token.keyword(), K::IN | K::AS));
         let (Some(variable), Some(mark)) = (tokens.first(), mark) else { return Body::Nothing };
+        if let [cursor] = tokens.get(mark + 1..).unwrap_or(&[])
+            && matches!(cursor.kind, Kind::Word(_) | Kind::Quoted)
+        {
+            let variables = vec![self.text_of(*variable)];
+            return Body::Assign { variables, value: Assigned::Row(self.text_of(*cursor)) };
+        }
         self.rows_of(variable.of(self.text), tokens.get(mark + 1..).unwrap_or(&[]))
     }
 
     /// `name type := expression`, `name CURSOR FOR query`.
     pub(super) fn declaration(&self, tokens: &[Token]) -> Body {
-        let Some(name) = tokens.first() else { return Body::Nothing };
+        // Oracle's `CURSOR c IS SELECT …`.
+        let named = usize::from(tokens.first().is_some_and(|first| first.is_word(self.text, "CURSOR")));
+        let Some(name) = tokens.get(named) else { return Body::Nothing };
         let mark = tokens.iter().position(|token| {
             matches!(token.keyword(), K::DEFAULT | K::FOR | K::IS | K::AS) || matches!(token.of(self.text), ":=" | "=")
         });
@@ -39,9 +47,45 @@ impl Reader<'_> {
             return self.rows_of(name.of(self.text), value);
         }
         match self.expression(value) {
-            Ok(value) => Body::Expressions(vec![value]),
+            Ok(value) => Body::Assign { variables: vec![self.text_of(*name)], value: Assigned::Value(Box::new(value)) },
             Err(_) => Body::Nothing,
         }
+    }
+
+    /// A name without its quotes.
+    fn text_of(&self, token: Token) -> String {
+        tokens::content(token.of(self.text), self.options.dialect)
+    }
+
+    /// The variables of an INTO clause; none where it names a file.
+    pub(super) fn variable_names(&self, clause: &[Token]) -> Vec<String> {
+        let mut names = Vec::new();
+        let (mut depth, mut first) = (0usize, true);
+        for token in clause {
+            match token.kind {
+                Kind::LeftParen => depth += 1,
+                Kind::RightParen => depth = depth.saturating_sub(1),
+                Kind::Comma if depth == 0 => first = true,
+                Kind::Word(K::INTO) => first = true,
+                _ if token.is_word(self.text, "OUTFILE") || token.is_word(self.text, "DUMPFILE") => return Vec::new(),
+                _ if ["STRICT", "BULK", "COLLECT"].iter().any(|word| token.is_word(self.text, word)) => {}
+                Kind::Operator if token.of(self.text) == ":" => {}
+                Kind::Word(_) | Kind::Quoted | Kind::Parameter if first && depth == 0 => {
+                    names.push(self.text_of(*token).trim_start_matches(':').to_owned());
+                    first = false;
+                }
+                _ => {}
+            }
+        }
+        names
+    }
+
+    /// `FETCH [NEXT FROM] cursor INTO a, b`.
+    fn fetch(&self, tokens: &[Token]) -> Option<Body> {
+        let into = tokens.iter().position(|token| token.keyword() == K::INTO)?;
+        let cursor = tokens.get(into.checked_sub(1)?).filter(|token| matches!(token.kind, Kind::Word(_) | Kind::Quoted))?;
+        let variables = self.variable_names(&tokens[into..]);
+        Some(Body::Assign { variables, value: Assigned::Columns(self.text_of(*cursor)) })
     }
 
     fn rows_of(&self, variable: &str, query: &[Token]) -> Body {
@@ -114,9 +158,31 @@ impl Reader<'_> {
         if is(0, "PERFORM") {
             return self.expression(tokens.get(1..)?).ok().map(|call| Body::Expressions(vec![call]));
         }
-        if is(0, "RETURN") || word(1) == ":=" {
-            let from = if is(0, "RETURN") { 1 } else { 2 };
-            return self.expression(tokens.get(from..)?).ok().map(|value| Body::Expressions(vec![value]));
+        if is(0, "RETURN") {
+            return self.expression(tokens.get(1..)?).ok().map(|value| Body::Expressions(vec![value]));
+        }
+        if word(1) == ":=" {
+            let variables = vec![self.text_of(tokens[0])];
+            let rest = tokens.get(2..)?;
+            if has_query(rest)
+                && let Ok(query) = self.query(rest)
+            {
+                return Some(Body::Assign { variables, value: Assigned::Query(query) });
+            }
+            let value = self.expression(rest).ok()?;
+            return Some(Body::Assign { variables, value: Assigned::Value(Box::new(value)) });
+        }
+        if is(0, "FETCH") {
+            return self.fetch(tokens);
+        }
+        if is(0, "CREATE") && is(1, "PROJECTION") {
+            return Some(Body::Nothing);
+        }
+        let dynamic = self.routines > 0 && matches!(self.options.dialect, Dialect::Postgres | Dialect::Redshift);
+        if dynamic && is(0, "EXECUTE") && !is(1, "IMMEDIATE") {
+            let converted = tokens::convert(self.text, tokens, self.options.dialect);
+            let statement = self.run(crate::sql::mend::execute_immediate(converted)).ok()?;
+            return Some(Body::Statement(Box::new(statement)));
         }
         if is(0, "LET") {
             return Some(self.declaration(tokens.get(1..)?));
@@ -126,7 +192,7 @@ impl Reader<'_> {
 
     /// What still is no failure after parsing failed: bare calls, commands that move no data.
     pub(super) fn harmless(&self, tokens: &[Token]) -> Option<Body> {
-        const QUIET: [&str; 66] = [
+        const QUIET: &[&str] = &[
             "LEAVE",
             "ITERATE",
             "BREAK",
@@ -193,9 +259,20 @@ impl Reader<'_> {
             "FLUSH",
             "RELOAD",
             "END",
+            "UNSET",
+            "DATABASE",
+            "SUMMARIZE",
+            "ATTACH",
+            "DETACH",
+            "INSTALL",
+            "LOAD",
+            "HANDLER",
         ];
         let first = tokens.first()?;
         let word = first.of(self.text);
+        if word.eq_ignore_ascii_case("DECLARE") && self.routines > 0 {
+            return Some(self.declaration(tokens.get(1..)?));
+        }
         if matches!(first.kind, Kind::Word(_)) && !has_query(tokens) && QUIET.iter().any(|quiet| word.eq_ignore_ascii_case(quiet))
         {
             return Some(Body::Nothing);
@@ -228,8 +305,8 @@ impl Reader<'_> {
     /// Where an INTO clause of a SELECT assigns variables, as in PL/pgSQL, PL/SQL and MySQL.
     pub(super) fn variables_clause(&self, tokens: &[Token]) -> Option<(usize, usize)> {
         let assigns = match self.options.dialect {
-            Dialect::MySql | Dialect::Snowflake => true,
-            Dialect::Postgres | Dialect::Oracle | Dialect::Redshift => self.routines > 0,
+            Dialect::MySql | Dialect::Snowflake | Dialect::Oracle => true,
+            Dialect::Postgres | Dialect::Redshift => self.routines > 0,
             _ => false,
         };
         if !assigns || !matches!(tokens.first()?.keyword(), K::SELECT | K::WITH) {
@@ -241,7 +318,10 @@ impl Reader<'_> {
             match token.kind {
                 Kind::LeftParen => depth += 1,
                 Kind::RightParen => depth = depth.saturating_sub(1),
-                Kind::Word(K::INTO) if depth == 0 => into = into.or(Some(at)),
+                Kind::Word(K::INTO) if depth == 0 => {
+                    let collects = at >= 2 && tokens[at - 1].is_word(self.text, "COLLECT");
+                    into = into.or(Some(if collects { at - 2 } else { at }));
+                }
                 Kind::Word(K::FROM | K::WHERE | K::LIMIT) if depth == 0 && into.is_some() => return Some((into?, at)),
                 Kind::Word(K::INSERT) => return None,
                 _ => {}

@@ -38,8 +38,15 @@ impl Reader<'_> {
         }
         let language = self.language(tokens.get(after..)?);
         let body = self.routine_body(tokens, after, kind, &language)?;
+        // `AS 'a + b'` is an expression, which the parser reads.
+        if let (RoutineKind::Function, [Parsed { body: Body::Failed { .. }, .. }]) = (kind, body.as_slice())
+            && tokens.iter().skip(after).any(|token| matches!(token.kind, Kind::Text | Kind::Dollar))
+        {
+            return None;
+        }
+        let returns = self.returned_columns(tokens, after);
         let replaces = tokens.iter().take(at).any(|token| matches!(token.keyword(), K::REPLACE | K::ALTER));
-        Some(Body::Routine(Box::new(Routine { name, kind, parameters, body, replaces })))
+        Some(Body::Routine(Box::new(Routine { name, kind, parameters, returns, body, replaces })))
     }
 
     fn kind_word(&self, tokens: &[Token]) -> Option<usize> {
@@ -117,6 +124,16 @@ impl Reader<'_> {
         tokens.get(at + 1).is_some_and(|next| matches!(next.keyword(), K::TABLE | K::SETOF))
     }
 
+    /// The names of `RETURNS TABLE (a int, b text)`.
+    fn returned_columns(&self, tokens: &[Token], after: usize) -> Vec<String> {
+        let at = (after..tokens.len().min(after + 40))
+            .find(|at| tokens[*at].keyword() == K::RETURNS && tokens.get(at + 1).is_some_and(|next| next.keyword() == K::TABLE));
+        match at.filter(|at| tokens.get(at + 2).is_some_and(|open| open.kind == Kind::LeftParen)) {
+            Some(at) => self.parameters(tokens, at + 2).0,
+            None => Vec::new(),
+        }
+    }
+
     fn language(&self, tokens: &[Token]) -> String {
         let mark = tokens.iter().position(|token| token.keyword() == K::LANGUAGE);
         let word = mark.and_then(|mark| tokens.get(mark + 1)).map(|token| token.of(self.text).to_ascii_lowercase());
@@ -147,6 +164,13 @@ impl Reader<'_> {
         let start = match (begin, mark) {
             (Some(_), Some(mark)) if declares => mark + usize::from(tokens[mark].keyword() != K::DECLARE),
             (Some(begin), _) => begin,
+            // SQL Server's `AS RETURN (SELECT …)`.
+            (None, Some(mark))
+                if kind == RoutineKind::TableFunction
+                    && tokens.get(mark + 1).is_some_and(|token| token.keyword() == K::RETURN) =>
+            {
+                mark + 2
+            }
             (None, Some(mark)) if kind != RoutineKind::Function || self.is_query(tokens, mark + 1) => mark + 1,
             (None, _) => {
                 let mark = (after..tokens.len())
@@ -157,7 +181,11 @@ impl Reader<'_> {
         if kind == RoutineKind::Function && begin.is_none() && !self.is_query(tokens, start) && self.sqlparser_reads_functions() {
             return None;
         }
-        Some(self.script(offset + start, offset + tokens.len(), declares && begin.is_some()))
+        let (start, end) = match tokens.get(start).map(|token| token.kind) {
+            Some(Kind::LeftParen) if kind == RoutineKind::TableFunction && begin.is_none() => (start + 1, closing(tokens, start)),
+            _ => (start, tokens.len()),
+        };
+        Some(self.script(offset + start, offset + end, declares && begin.is_some()))
     }
 
     /// Whether sqlparser keeps this dialect's function bodies as expressions.
@@ -217,4 +245,20 @@ impl Reader<'_> {
         let reader = Reader { text, tokens: &tokens, routines: self.routines + 1, ..*self };
         reader.read(&pieces)
     }
+}
+
+/// The bracket that closes the one at `open`, or the end.
+fn closing(tokens: &[Token], open: usize) -> usize {
+    let mut depth = 0usize;
+    for (at, token) in tokens.iter().enumerate().skip(open) {
+        match token.kind {
+            Kind::LeftParen => depth += 1,
+            Kind::RightParen => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth == 0 {
+            return at;
+        }
+    }
+    tokens.len()
 }

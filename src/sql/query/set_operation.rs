@@ -7,7 +7,7 @@ use crate::sql::{
     names::Sym,
     scope::Scope,
     spans::span_of,
-    value::{Columns, Item, Lineage, OpenStar, Origin},
+    value::{Columns, Item, Lineage, OpenStar},
 };
 use sqlparser::ast::{self, Expr, SetExpr, Spanned};
 use std::rc::Rc;
@@ -134,13 +134,7 @@ impl Engine<'_> {
                         let value = theirs.value.clone();
                         mine.value.merge(value, &self.names);
                     } else {
-                        let origins = right.stars().flat_map(|star| star.from.iter().map(|from| (from, star.kind)));
-                        mine.value.lineage.extend(origins.map(|(from, kind)| Origin {
-                            relation: from.relation,
-                            column: Sym::STAR,
-                            kind,
-                            guessed: true,
-                        }));
+                        mine.value.lineage.extend(right.stars().flat_map(OpenStar::origins));
                     }
                 }
                 Item::Star(mine) => {
@@ -194,6 +188,8 @@ fn unite_stars(mine: &mut OpenStar, theirs: &OpenStar) {
             mine.from.push(*from);
         }
     }
+    mine.made_of.extend(theirs.made_of.iter().copied());
+    super::super::value::normalize(&mut mine.made_of);
     mine.except = mine.except.iter().filter(|key| theirs.except.contains(key)).copied().collect();
     mine.kind = mine.kind.max(theirs.kind);
 }

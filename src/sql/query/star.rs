@@ -7,7 +7,7 @@ use crate::sql::{
     names::Sym,
     scope::Scope,
     spans::span_of,
-    value::{Column, Item, OpenStar},
+    value::{Column, Item},
 };
 use smallvec::SmallVec;
 use sqlparser::ast::{self, Expr};
@@ -25,7 +25,7 @@ impl Engine<'_> {
 
     /// DuckDB's `COLUMNS(…)`: one output per column that matches.
     pub(crate) fn expanded_columns(&mut self, expr: &Expr, scope: &Scope, items: &mut Vec<(Item, Recorded)>) -> bool {
-        if self.dialect != Dialect::DuckDb {
+        if !matches!(self.dialect, Dialect::DuckDb | Dialect::ClickHouse) {
             return false;
         }
         let Some(call) = find_columns_call(expr) else { return false };
@@ -35,7 +35,11 @@ impl Engine<'_> {
                 self.star_options(star, options, scope)
             }
             Some(ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Wildcard)) => star,
-            _ => return false,
+            Some(argument) => match crate::sql::expr::argument_expr(argument) {
+                Some(argument) => self.matching_columns(star, argument),
+                None => return false,
+            },
+            None => return false,
         };
         let kind = if crate::sql::expr::aggregates(expr) { ColumnEdgeKind::Aggregation } else { ColumnEdgeKind::Transformation };
         let kind = if matches!(expr, Expr::Function(function) if crate::sql::expr::function_key(&function.name) == "columns") {
@@ -45,9 +49,28 @@ impl Engine<'_> {
         };
         items.extend(star.into_iter().map(|(item, recorded)| match item {
             Item::Column(column) => (Item::Column(Column { value: column.value.through(kind), ..column }), recorded),
-            Item::Star(star) => (Item::Star(OpenStar { kind: star.kind.then(kind), ..star }), recorded),
+            Item::Star(star) => (Item::Star(star.through(kind)), recorded),
         }));
         true
+    }
+
+    /// `COLUMNS('pattern')`, `COLUMNS([a, b])`; of a test that is only known at run time every column
+    /// may pass.
+    fn matching_columns(&mut self, star: Vec<(Item, Recorded)>, chooser: &Expr) -> Vec<(Item, Recorded)> {
+        let mut star = star;
+        let names: Vec<Sym> = match chooser {
+            Expr::Array(array) => array.elem.iter().filter_map(|name| self.implied_name(name)).collect(),
+            _ => Vec::new(),
+        };
+        let keys: Vec<Sym> = names.into_iter().map(|name| self.names.key(name)).collect();
+        let text = crate::sql::statement::constant(chooser).filter(|_| matches!(chooser, Expr::Value(_)));
+        let pattern = text.and_then(|text| regex::RegexBuilder::new(&text).size_limit(1 << 18).build().ok());
+        star.retain(|(item, _)| match (item, &pattern) {
+            (Item::Column(column), Some(pattern)) => pattern.is_match(self.names.text(column.name)),
+            (Item::Column(column), None) => keys.is_empty() || keys.contains(&self.names.key(column.name)),
+            (Item::Star(_), _) => true,
+        });
+        star
     }
 
     /// Every column in sight, as `*` means it: merged ones first, then the rest in order.
@@ -77,7 +100,10 @@ impl Engine<'_> {
 
     fn report_open_stars(&mut self, items: &[(Item, Recorded)]) {
         for (item, _) in items {
-            if let Item::Star(star) = item {
+            // PIVOT has said it of its own columns.
+            if let Item::Star(star) = item
+                && star.made_of.is_empty()
+            {
                 let relations: Vec<String> = star
                     .from
                     .iter()

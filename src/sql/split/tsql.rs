@@ -44,7 +44,8 @@ impl Splitter<'_> {
                 let verb = statement.first == K::WITH && !statement.main;
                 let continues = matches!(before, K::THEN | K::ON | K::FOR | K::AFTER | K::OF | K::INNER | K::LEFT)
                     || verb
-                    || self.is(at - 1, "INSTEAD");
+                    || self.is(at - 1, "INSTEAD")
+                    || self.is(at - 1, "BULK");
                 // `WITH c AS (…) INSERT INTO t SELECT …` still waits for its SELECT.
                 statement.main = !(verb && word == K::INSERT);
                 if verb {

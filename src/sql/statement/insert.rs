@@ -39,17 +39,7 @@ impl Engine<'_> {
                     };
                     let remaining = if remaining.is_empty() { vec![Sym::STAR] } else { remaining };
                     for name in remaining {
-                        for from in &star.from {
-                            out.edges.push(Edge {
-                                from: from.relation,
-                                from_column: if from.prefix == Sym::NONE { Sym::STAR } else { from.prefix },
-                                kind: star.kind,
-                                guessed: true,
-                                to: target,
-                                to_column: name,
-                                span: star.span,
-                            });
-                        }
+                        out.edges.extend(star.origins().map(|origin| edge_of(&origin, target, name, star.span)));
                     }
                 }
             }
@@ -70,7 +60,7 @@ impl Engine<'_> {
         }
         let target = match &insert.table {
             ast::TableObject::TableName(name) => self.target(name, out),
-            ast::TableObject::TableFunction(function) => self.target(&function.name, out),
+            ast::TableObject::TableFunction(function) => self.target_of_function(function, out),
             ast::TableObject::TableQuery(_) => return,
         };
         if insert.overwrite && insert.partitioned.is_none() {
@@ -91,6 +81,7 @@ impl Engine<'_> {
         }
         let Some(source) = &insert.source else { return };
         let result = self.query(source, None);
+        let result_scope = result.scope;
         if let Some(partitions) = &insert.partitioned {
             names = self.partitioned_names(target, names, partitions, &result);
         }
@@ -98,8 +89,26 @@ impl Engine<'_> {
         if let Some(on) = &insert.on {
             self.on_insert(on, insert, target, out);
         }
+        if insert.output.is_some() {
+            let scope = Scope::new(result_scope, None);
+            self.output_clause(insert.output.as_ref(), target, &scope, out);
+        }
         if let Some(returning) = &insert.returning {
             self.returning(returning, target, out);
+        }
+    }
+
+    /// ClickHouse's INSERT INTO FUNCTION: a file is called by its path, whatever else by the function.
+    fn target_of_function(&mut self, function: &ast::Function, out: &mut Outcome) -> RelationIndex {
+        let first = crate::sql::expr::arguments_of(function).first().copied().and_then(crate::sql::expr::argument_expr);
+        let path = first.and_then(super::constant);
+        match path.filter(|_| crate::sql::functions::reads_files(&crate::sql::expr::function_key(&function.name))) {
+            Some(path) => {
+                let file = self.relation(&RelationName::new([crate::model::Ident::quoted(path.as_str())]));
+                out.targets.push(file);
+                file
+            }
+            None => self.target(&function.name, out),
         }
     }
 
@@ -287,7 +296,10 @@ impl Engine<'_> {
             (ast::CopySource::Table { table_name, .. }, true) => {
                 let name = self.relation_name(table_name);
                 let relation = self.relation(&name);
-                self.read(relation);
+                match self.written_file(target) {
+                    Some(file) => self.copy_rows(relation, file, span_of(table_name), out),
+                    None => self.read(relation),
+                }
             }
             (ast::CopySource::Table { table_name, .. }, false) => {
                 self.target(table_name, out);
@@ -298,8 +310,21 @@ impl Engine<'_> {
             }
             (ast::CopySource::Query(query), _) => {
                 let result = self.query(query, None);
+                if let Some(file) = self.written_file(target) {
+                    out.targets.push(file);
+                    self.write(Some(file), &result, None, out);
+                }
                 out.roots.push(result.scope);
             }
+        }
+    }
+
+    fn written_file(&mut self, target: &ast::CopyTarget) -> Option<RelationIndex> {
+        match target {
+            ast::CopyTarget::File { filename } => {
+                Some(self.relation(&RelationName::new([crate::model::Ident::quoted(filename.as_str())])))
+            }
+            ast::CopyTarget::Stdin | ast::CopyTarget::Stdout | ast::CopyTarget::Program { .. } => None,
         }
     }
 

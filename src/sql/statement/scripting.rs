@@ -88,7 +88,7 @@ impl Engine<'_> {
     }
 
     /// A variable may be set on several paths through a script: its values add up.
-    fn set_variable(&mut self, key: Sym, value: Value) {
+    pub(crate) fn set_variable(&mut self, key: Sym, value: Value) {
         let mut all = self.variables.remove(&key).unwrap_or_default();
         all.merge(value, &self.names);
         self.variables.insert(key, all);
@@ -129,6 +129,11 @@ impl Engine<'_> {
             || name.is_some_and(|name| name.to_string().to_lowercase().ends_with("sp_executesql"))
             || (name.is_none() && self.dialect == Dialect::MsSql);
         if !dynamic {
+            if let Some(name) = name
+                && name.0.last().and_then(|part| part.as_ident()).is_some_and(|last| last.value.eq_ignore_ascii_case("sp_rename"))
+            {
+                return self.rename_by_call(parameters, out);
+            }
             if let Some(name) = name {
                 let name = self.relation_name(name);
                 if !self.calls.contains(&name) {
@@ -143,6 +148,17 @@ impl Engine<'_> {
             Some(text) if self.may_inline() => self.run_text(&text, span, out),
             _ => self.report(&DYNAMIC_SQL, || "the statement's text is computed at run time".to_owned(), span),
         }
+    }
+
+    /// SQL Server's `sp_rename 'schema.old', 'new'`; with a third argument it renames no table.
+    fn rename_by_call(&mut self, parameters: &[Expr], out: &mut Outcome) {
+        let [old, new, kind @ ..] = parameters else { return };
+        let is_table = kind.first().and_then(constant).is_none_or(|kind| kind.eq_ignore_ascii_case("object"));
+        let (Some(old), Some(new), true) = (constant(old), constant(new), is_table) else { return };
+        let name = |dotted: &str| {
+            ast::ObjectName(dotted.split('.').map(|part| ast::ObjectNamePart::Identifier(ast::Ident::new(part))).collect())
+        };
+        self.rename(&name(&old), &name(&new), out);
     }
 
     /// Statements of a constant text, as if they stood here.

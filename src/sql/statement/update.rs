@@ -8,7 +8,7 @@ use crate::sql::{
     query::item_name,
     scope::Scope,
     spans::span_of,
-    value::{Columns, Item, RelationIndex, Value},
+    value::{Columns, Item, RelationIndex, UNKNOWN, Value},
 };
 use sqlparser::ast::{self, Expr};
 use std::{borrow::Cow, rc::Rc};
@@ -38,7 +38,9 @@ impl Engine<'_> {
             Some(ast::UpdateTableFromKind::BeforeSet(from) | ast::UpdateTableFromKind::AfterSet(from)) => from,
             None => &[],
         };
-        let Some((name, alias)) = factor_name(&update.table.relation) else { return };
+        let Some((name, alias)) = factor_name(&update.table.relation) else {
+            return self.update_through_query(update, &mut scope, out);
+        };
         let written = self.relation_name(&name);
         let sources = self.sources.clone();
         // T-SQL: UPDATE alias … FROM table alias.
@@ -75,6 +77,7 @@ impl Engine<'_> {
             self.decide(filter, &scope, RowEdgeKind::Filter);
         }
         self.assign(&update.assignments, &scope, target, out);
+        self.output_clause(update.output.as_ref(), target, &scope, out);
         if let Some(returning) = &update.returning {
             let mut outputs = Vec::new();
             let mut inner = Scope::new(record, None);
@@ -82,6 +85,67 @@ impl Engine<'_> {
             self.select_items(returning, &mut inner, &mut outputs);
             out.outputs = Some(Rc::new(Columns::new(outputs.into_iter().map(|(item, _)| item).collect())));
         }
+    }
+
+    /// Oracle's `UPDATE (SELECT …) SET x = …` writes the columns that the query shows.
+    fn update_through_query(&mut self, update: &ast::Update, scope: &mut Scope, out: &mut Outcome) {
+        self.table_with_joins(scope, &update.table, None);
+        for assignment in &update.assignments {
+            let ast::AssignmentTarget::ColumnName(name) = &assignment.target else { continue };
+            let Some(shown) = name.0.last().and_then(|part| part.as_ident()) else { continue };
+            let written = self.resolve_column(shown, scope);
+            self.trail.clear();
+            let value = self.value(&assignment.value, scope);
+            self.trail.clear();
+            if let [origin] = written.lineage.as_slice()
+                && origin.kind == ColumnEdgeKind::Identity
+                && origin.relation != UNKNOWN
+            {
+                if !out.targets.contains(&origin.relation) {
+                    out.targets.push(origin.relation);
+                }
+                self.write_value(Some(origin.relation), origin.column, &value, span_of(&assignment.value), out);
+            }
+        }
+        let targets = out.targets.clone();
+        self.sources.retain(|source| !targets.contains(source));
+    }
+
+    /// T-SQL's OUTPUT: `inserted` and `deleted` are rows of the target; into another table, or the result.
+    pub(crate) fn output_clause(
+        &mut self,
+        clause: Option<&ast::OutputClause>,
+        target: RelationIndex,
+        scope: &Scope,
+        out: &mut Outcome,
+    ) {
+        let Some(clause) = clause else { return };
+        let (items, into) = match clause {
+            ast::OutputClause::Output { select_items, into_table, .. } => (select_items, into_table.as_ref()),
+            ast::OutputClause::Returning { select_items, .. } => (select_items, None),
+        };
+        let record = self.open_scope(ScopeKind::Select, span_of(clause));
+        let mut inner = Scope::new(record, None);
+        for name in ["inserted", "deleted"] {
+            self.add_target(&mut inner, target, Some(&ast::Ident::new(name)), Span::default());
+        }
+        inner.inputs.extend(scope.inputs.iter().cloned());
+        let mut outputs = Vec::new();
+        self.select_items(items, &mut inner, &mut outputs);
+        let columns = Rc::new(Columns::new(outputs.into_iter().map(|(item, _)| item).collect()));
+        match into.and_then(|into| into.targets.first()) {
+            Some(into) => {
+                let (name, listed) = output_target(into);
+                let Some(name) = name else { return };
+                let names: Vec<Sym> = listed.iter().map(|ident| self.sym(ident)).collect();
+                let log = self.target(&name, out);
+                self.read(target);
+                let result = QueryResult { columns, scope: record, as_struct: false };
+                self.write(Some(log), &result, (!names.is_empty()).then_some(names.as_slice()), out);
+            }
+            None => out.outputs = Some(columns),
+        }
+        self.trail.clear();
     }
 
     /// SET clauses of UPDATE and MERGE.
@@ -104,6 +168,10 @@ impl Engine<'_> {
                             result.columns.columns().map(|column| column.value.clone()).collect()
                         }
                         Expr::Tuple(parts) => parts.iter().map(|part| self.value(part, scope)).collect(),
+                        Expr::Function(row) if crate::sql::expr::function_key(&row.name) == "row" => {
+                            let parts = crate::sql::expr::arguments_of(row).into_iter();
+                            parts.filter_map(crate::sql::expr::argument_expr).map(|part| self.value(part, scope)).collect()
+                        }
                         Expr::Nested(inner) => vec![self.value(inner, scope)],
                         other => vec![self.value(other, scope)],
                     };
@@ -230,6 +298,9 @@ impl Engine<'_> {
             self.scope(record).clauses.push((RowEdgeKind::Filter, "where", span));
             self.decide(filter, &scope, RowEdgeKind::Filter);
         }
+        if let Some(target) = out.targets.first().copied() {
+            self.output_clause(delete.output.as_ref(), target, &scope, out);
+        }
         if let Some(returning) = &delete.returning {
             let mut outputs = Vec::new();
             self.select_items(returning, &mut scope, &mut outputs);
@@ -263,6 +334,7 @@ impl Engine<'_> {
                 ast::MergeAction::Delete { .. } | ast::MergeAction::DoNothing { .. } => {}
             }
         }
+        self.output_clause(merge.output.as_ref(), target, &scope, out);
     }
 
     fn merge_insert(&mut self, insert: &ast::MergeInsertExpr, scope: &Scope, target: RelationIndex, out: &mut Outcome) {
@@ -318,6 +390,17 @@ impl Engine<'_> {
         let positions = positions.filter(|names| !names.is_empty() && names.len() == result.columns.items.len());
         self.write(Some(target), &result, positions, out);
     }
+}
+
+/// The table of `OUTPUT … INTO t (a, b)`, which parses as a call, and its columns.
+fn output_target(into: &Expr) -> (Option<ast::ObjectName>, Vec<ast::Ident>) {
+    let Expr::Function(function) = into else { return (super::object_name(into), Vec::new()) };
+    let columns = crate::sql::expr::arguments_of(function).into_iter().filter_map(crate::sql::expr::argument_expr);
+    let columns = columns.filter_map(|column| match column {
+        Expr::Identifier(ident) => Some(ident.clone()),
+        _ => None,
+    });
+    (Some(function.name.clone()), columns.collect())
 }
 
 /// The table and alias of a plain FROM item; a name without parts where it is computed at run time.
