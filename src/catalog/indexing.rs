@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Assets that are loaded and indexed together: bounds memory, not the result.
-const ASSETS_TOGETHER: usize = 2_000;
+const ASSETS_TOGETHER: usize = 500;
 /// How often, and after how long, a writer that somebody holds is asked for again.
 const WRITER_ASKED: u32 = 40;
 const WRITER_AGAIN: Duration = Duration::from_millis(50);

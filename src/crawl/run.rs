@@ -207,14 +207,19 @@ async fn complete(
     let (mut sources, mut memories) = (Vec::with_capacity(readings.len()), Vec::with_capacity(readings.len()));
     for read in readings {
         let name = read.config.name.clone();
-        let remembered = match read.reading.unchanged.is_empty() {
-            true => Vec::new(),
-            false => store.remembered_files(&name).await?,
+        let remembered = async {
+            match read.reading.unchanged.is_empty() {
+                true => Ok(Vec::new()),
+                false => store.remembered_files(&name).await,
+            }
         };
-        let past = match read.reading.history_since {
-            Some(_) => store.file_histories(&name).await?,
-            None => HashMap::new(),
+        let past = async {
+            match read.reading.history_since {
+                Some(_) => store.file_histories(&name).await,
+                None => Ok(HashMap::new()),
+            }
         };
+        let (remembered, past) = tokio::try_join!(remembered, past)?;
         let was_read = read.failure.is_none();
         let known = store.remembered_keys(&name).await?;
         let (source, fresh) = run_blocking(progress, move |_| Ok(read.complete(remembered, past)?)).await?;

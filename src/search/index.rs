@@ -22,7 +22,7 @@ use super::{
 use crate::model::{AssetId, RunNumber};
 
 /// Memory of the writer, bytes.
-const WRITER_MEMORY: usize = 120_000_000;
+const WRITER_MEMORY: usize = 60_000_000;
 /// Threads of the writer.
 const WRITER_THREADS: usize = 2;
 /// Threads that search one query, a segment each.

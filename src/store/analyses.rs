@@ -34,31 +34,35 @@ impl Store {
     pub async fn recall_scripts(&self, keys: &[String]) -> Result<HashMap<String, RecalledScript>, StoreError> {
         let mut scripts: HashMap<String, RecalledScript> = HashMap::with_capacity(keys.len());
         for some in keys.chunks(ROWS) {
-            let rows = sqlx::query(
+            let some = to_json(some)?;
+            let names = sqlx::query(
                 "SELECT script.key, text.form, text.body FROM json_each(?1) AS wanted
                  JOIN script ON script.key = wanted.value JOIN text ON text.id = script.names",
             )
-            .bind(to_json(some)?)
-            .fetch_all(&self.readers)
-            .await?;
-            for row in rows {
+            .bind(&some)
+            .fetch_all(&self.readers);
+            let analyses = sqlx::query(
+                "SELECT script.key, analysis.id, analysis.lookups, analysis.results FROM json_each(?1) AS wanted
+                 JOIN script ON script.key = wanted.value JOIN analysis ON analysis.script = script.id",
+            )
+            .bind(&some)
+            .fetch_all(&self.readers);
+            let (names, analyses) = tokio::try_join!(names, analyses)?;
+            for row in names {
                 let names = pack::unpack_text(row.try_get(1)?, row.try_get(2)?)?;
                 scripts.insert(row.try_get(0)?, RecalledScript { names, analyses: Vec::new() });
             }
-            let rows = sqlx::query(
-                "SELECT script.key, analysis.id, analysis.lookups, analysis.results FROM json_each(?1) AS wanted
-                 JOIN script ON script.key = wanted.value JOIN analysis ON analysis.script = script.id
-                 ORDER BY analysis.id",
-            )
-            .bind(to_json(some)?)
-            .fetch_all(&self.readers)
-            .await?;
-            for row in rows {
-                let key: &str = row.try_get(0)?;
-                if let Some(script) = scripts.get_mut(key) {
-                    script.analyses.push(recalled(&row)?);
+            let recalled: Vec<(String, RecalledAnalysis)> =
+                analyses.par_iter().map(|row| Ok((row.try_get(0)?, recalled(row)?))).collect::<Result<_, StoreError>>()?;
+            for (key, analysis) in recalled {
+                if let Some(script) = scripts.get_mut(&key) {
+                    script.analyses.push(analysis);
                 }
             }
+        }
+        // Sorted here: the database would carry what they hold through its sorter.
+        for script in scripts.values_mut() {
+            script.analyses.sort_unstable_by_key(|analysis| analysis.id);
         }
         Ok(scripts)
     }

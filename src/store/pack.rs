@@ -1,6 +1,6 @@
 //! How texts and edges are packed into one value.
 
-use std::io;
+use std::{cell::RefCell, io};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -44,7 +44,7 @@ pub(crate) struct PackedRowEdge {
 /// A text as (form, body): 0 as it is, 1 zstd.
 pub(crate) fn pack_text(text: &str) -> (i64, Vec<u8>) {
     if text.len() >= SHORTEST_PACKED
-        && let Ok(packed) = zstd::bulk::compress(text.as_bytes(), LEVEL)
+        && let Ok(packed) = compress(text.as_bytes())
         && packed.len() < text.len()
     {
         return (1, packed);
@@ -135,8 +135,34 @@ pub(crate) fn unpack_edges(packed: &[u8]) -> Result<PackedEdges, StoreError> {
     Ok(edges)
 }
 
+thread_local! {
+    // A context is larger than most of what is packed: each thread makes one and keeps it.
+    static PACKER: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
+    static UNPACKER: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
+fn compress(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    PACKER.with_borrow_mut(|kept| {
+        let packer = match kept {
+            Some(packer) => packer,
+            None => kept.insert(zstd::bulk::Compressor::new(LEVEL)?),
+        };
+        packer.compress(bytes)
+    })
+}
+
+fn decompress(packed: &[u8], size: usize) -> io::Result<Vec<u8>> {
+    UNPACKER.with_borrow_mut(|kept| {
+        let unpacker = match kept {
+            Some(unpacker) => unpacker,
+            None => kept.insert(zstd::bulk::Decompressor::new()?),
+        };
+        unpacker.decompress(packed, size)
+    })
+}
+
 fn zip(bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
-    zstd::bulk::compress(bytes, LEVEL).map_err(StoreError::Output)
+    compress(bytes).map_err(StoreError::Output)
 }
 
 fn unzip(packed: &[u8]) -> Result<Vec<u8>, StoreError> {
@@ -145,7 +171,7 @@ fn unzip(packed: &[u8]) -> Result<Vec<u8>, StoreError> {
     if size > LARGEST {
         return Err(StoreError::Damaged("a packed value is too large".into()));
     }
-    zstd::bulk::decompress(packed, size).map_err(damaged)
+    decompress(packed, size).map_err(damaged)
 }
 
 fn put(out: &mut Vec<u8>, mut number: u32) {
