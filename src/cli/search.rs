@@ -1,6 +1,11 @@
 //! `wellspring search`.
 
-use std::io::{self, BufWriter, Write};
+use std::{
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
 
 use clap::Args;
 
@@ -10,14 +15,14 @@ use super::{
     place::{Place, wait_for},
     text::{grouped, kind_cell, write_json},
 };
-use crate::catalog::{Facet, FacetFilter, Hit, ImpliedMetric, SearchAnswer, SearchQuery};
+use crate::catalog::{Facet, FacetFilter, Hit, ImpliedMetric, QuestionRanks, Questions, SearchAnswer, SearchQuery};
 
 /// Search assets, columns and what is said of them
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Search {
     /// Words, a name in any form, or filters as `owner:finance`
-    #[arg(required = true, value_name = "QUERY")]
+    #[arg(required_unless_present = "questions", value_name = "QUERY")]
     query: Vec<String>,
     /// Only this kind (table, view, column, …); may be given several times
     #[arg(long, value_name = "KIND")]
@@ -28,6 +33,9 @@ pub(super) struct Search {
     /// Hits to show
     #[arg(long, default_value_t = 20, value_name = "N")]
     limit: usize,
+    /// Ask the questions of this TOML file instead, and say where the right answers stand
+    #[arg(long, value_name = "FILE", conflicts_with = "query")]
+    questions: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -39,11 +47,15 @@ const EXAMPLES: &str = "Examples:
   wellspring search churn
   wellspring search --kind column subscriber_id
   wellspring search --json 'owner:finance revenue'
+  wellspring search --questions questions.toml
 
 Exit codes: 0 something was found · 1 nothing was · 2 failure";
 
 impl Search {
     pub(super) fn run(self) -> anyhow::Result<Outcome> {
+        if let Some(file) = &self.questions {
+            return self.rank(file);
+        }
         let filter = |facet: Facet| move |value: &String| FacetFilter { facet, value: value.clone(), negated: false };
         let query = SearchQuery {
             text: self.query.join(" "),
@@ -61,6 +73,36 @@ impl Search {
         out.flush()?;
         Ok(if answer.total == 0 { Outcome::Nothing } else { Outcome::Done })
     }
+
+    fn rank(&self, file: &Path) -> anyhow::Result<Outcome> {
+        let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+        let questions = Questions::read(&text).with_context(|| format!("reading {}", file.display()))?;
+        let answer = wait_for(async { Ok(self.place.view().await?.rank_questions(&questions).await?) })?;
+        let mut out = BufWriter::new(io::stdout().lock());
+        if self.json {
+            write_json(&mut out, &answer)?;
+        } else {
+            show_ranks(&mut out, &answer)?;
+        }
+        out.flush()?;
+        Ok(if answer.within(usize::MAX) == answer.ranks.len() { Outcome::Done } else { Outcome::Nothing })
+    }
+}
+
+fn show_ranks(out: &mut impl Write, answer: &QuestionRanks) -> io::Result<()> {
+    for one in &answer.ranks {
+        let rank = one.rank.map_or_else(|| "–".to_owned(), |rank| rank.to_string());
+        writeln!(out, "{rank:>3}  {}", paint(Tone::Strong, &one.ask))?;
+        if one.rank != Some(1) {
+            for name in &one.first {
+                writeln!(out, "     {}", paint(Tone::Faint, name))?;
+            }
+        }
+    }
+    let (all, three) = (answer.ranks.len(), answer.within(3));
+    let median = answer.median().map_or_else(|| "–".to_owned(), |rank| rank.to_string());
+    let percent = if all == 0 { 0.0 } else { three as f64 * 100.0 / all as f64 };
+    writeln!(out, "{all} questions: median rank {median}, {three} among the first three ({percent:.1} %)")
 }
 
 fn show(out: &mut impl Write, answer: &SearchAnswer) -> io::Result<()> {
