@@ -8,15 +8,19 @@ use std::{
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
-use super::{AssetRef, ColumnRef, Described, Excerpt, LastChange, NamedOwner, Place, Result, View, asset::last_change};
+use super::{
+    AssetRef, ColumnRef, Described, Excerpt, LastChange, NamedOwner, PathChange, Place, Result, View, asset::last_change,
+};
 use crate::{
     insight::explain::{Making, make_column},
-    model::{AssetId, RowEdgeKind, Span},
+    model::{AssetId, RowEdgeKind, Span, Step},
     store::{AssetDetail, AssetRow, Definition},
 };
 
 /// Steps of one story at most.
 const MOST_STEPS: usize = 120;
+/// Statements that write one column that are told of.
+const MOST_STATEMENTS: usize = 8;
 /// Plain copies folded into one step at most.
 const FARTHEST_COPY: usize = 40;
 
@@ -41,6 +45,8 @@ pub struct Explanation {
     pub filters: u64,
     /// Joins on the way.
     pub joins: u64,
+    /// What changed along the way in the fortnight before the newest commit, what touches the number first.
+    pub changes: Vec<PathChange>,
     /// Whether the limit cut the story off.
     pub cut: bool,
 }
@@ -49,8 +55,17 @@ impl Explanation {
     /// The story as Markdown.
     pub fn to_markdown(&self) -> String {
         let mut out = format!("# Where {}.{} comes from\n", self.asset.name, self.column);
+        if !self.changes.is_empty() {
+            out.push_str("\nChanged along this way in the last 14 days:\n\n");
+        }
+        for one in &self.changes {
+            let day = jiff::Timestamp::from_second(one.change.time).map(|time| time.strftime("%Y-%m-%d").to_string());
+            let (day, author) = (day.unwrap_or_default(), &one.change.author);
+            out.push_str(&format!("- step {}, {day}, {author}: {}\n", one.step, one.what.join(" ")));
+        }
         for step in &self.steps {
-            out.push_str(&format!("\n{}. {}", step.number, step.sentence));
+            let name = format!("{}.{}", step.column.asset.name, step.column.column);
+            out.push_str(&format!("\n{}. **`{name}`**: {}", step.number, step.sentence));
             if let Some(place) = &step.place {
                 out.push_str(&format!(" (`{}`)", place.label()));
             }
@@ -59,7 +74,13 @@ impl Explanation {
                 out.push_str(&format!("\n```sql\n{}\n```\n", excerpt.text.trim_end()));
             }
             for rule in &step.rules {
-                out.push_str(&format!("   - {}: `{}`\n", rule.word, rule.text));
+                out.push_str(&format!("   - {}: `{}`\n", rule.label(), rule.text));
+            }
+            for (at, branch) in step.branches.iter().enumerate() {
+                out.push_str(&format!("   - Query {}: {}\n", at + 1, branch.sentence));
+                for rule in &branch.rules {
+                    out.push_str(&format!("     - {}: `{}`\n", rule.label(), rule.text));
+                }
             }
         }
         if !self.roots.is_empty() {
@@ -89,6 +110,10 @@ pub struct ExplainStep {
     pub excerpt: Option<Excerpt>,
     /// The filters and joins that decide which rows survive.
     pub rules: Vec<RowRule>,
+    /// Where several queries put together make it: each of them. Empty where they only take the value over.
+    pub branches: Vec<ExplainBranch>,
+    /// Other statements that write the column, with what each does.
+    pub others: Vec<ExplainBranch>,
     /// The columns it is computed from.
     pub inputs: Vec<ColumnRef>,
     /// Assets between this step and its inputs that copy the value unchanged, folded away.
@@ -101,6 +126,36 @@ pub struct ExplainStep {
     pub is_root: bool,
 }
 
+/// One of several queries that make a column.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ExplainBranch {
+    /// What happens, in a sentence of plain text.
+    pub sentence: String,
+    /// The lines of SQL with the expression marked.
+    pub excerpt: Option<Excerpt>,
+    /// What decides which rows survive.
+    pub rules: Vec<RowRule>,
+    /// The columns it is computed from.
+    pub inputs: Vec<ColumnRef>,
+    /// Where the expression stands.
+    pub place: Option<Place>,
+}
+
+impl ExplainStep {
+    /// Every clause that decides rows, branches included: (word, text).
+    pub(super) fn rule_texts(&self) -> Vec<(String, String)> {
+        let rules = self.rules.iter().chain(self.branches.iter().flat_map(|branch| &branch.rules));
+        rules.map(|rule| (rule.word.clone(), rule.text.clone())).collect()
+    }
+}
+
+impl RowRule {
+    /// The word, with the CTE or subquery that it stands in: `where in paid_orders`.
+    pub fn label(&self) -> String {
+        if self.within.is_empty() { self.word.clone() } else { format!("{} in {}", self.word, self.within) }
+    }
+}
+
 /// One clause that decides which rows survive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RowRule {
@@ -110,6 +165,8 @@ pub struct RowRule {
     pub word: String,
     /// The condition or the keys.
     pub text: String,
+    /// The CTE or subquery that it stands in; "" for the statement itself.
+    pub within: String,
     /// Where it stands.
     pub place: Option<Place>,
 }
@@ -123,10 +180,17 @@ impl View {
         let asset = self.demand(namespace, name)?;
         let shown = self.demand_column(asset, Some(column)).await?.unwrap_or_default();
         let answer = self.show_column(namespace, name, &shown).await?;
-        let mut story =
-            Story { view: self, details: FxHashMap::default(), steps: Vec::new(), numbers: FxHashMap::default(), cut: false };
+        let mut story = Story {
+            view: self,
+            details: FxHashMap::default(),
+            steps: Vec::new(),
+            numbers: FxHashMap::default(),
+            told: Vec::new(),
+            cut: false,
+        };
         story.tell(asset, &shown).await?;
-        let Story { steps, cut, .. } = story;
+        let Story { steps, cut, told, .. } = story;
+        let changes = self.path_changes(&told.iter().copied().zip(&steps).collect::<Vec<_>>()).await?;
         let count = |kind: RowEdgeKind| {
             let places: BTreeSet<_> = steps
                 .iter()
@@ -148,6 +212,7 @@ impl View {
             assets: assets.len() as u64,
             filters: count(RowEdgeKind::Filter),
             joins: count(RowEdgeKind::Join),
+            changes,
             steps,
             cut,
         })
@@ -168,6 +233,8 @@ struct Story<'a> {
     details: FxHashMap<AssetId, Option<Arc<AssetDetail>>>,
     steps: Vec<ExplainStep>,
     numbers: FxHashMap<(AssetId, String), usize>,
+    /// The asset of each step.
+    told: Vec<AssetId>,
     cut: bool,
 }
 
@@ -201,10 +268,13 @@ impl Story<'_> {
         let Some(pointer) = view.point(next.asset) else { return Ok(()) };
         let pointer = ColumnRef { asset: pointer, column: next.column.clone() };
         let detail = self.load(next.asset).await?;
-        let making = detail.as_deref().and_then(|detail| first_making(detail, &next.column));
-        let sources = making.as_ref().map(|(definition, making)| sources_of(definition, making)).unwrap_or_default();
+        let mut makings = detail.as_deref().map(|detail| all_makings(detail, &next.column)).unwrap_or_default();
+        let others = if makings.is_empty() { Vec::new() } else { makings.split_off(1) };
+        let making = makings.pop();
+        let mut sources = making.as_ref().map(|(definition, making)| sources_of(definition, making)).unwrap_or_default();
         if let (Some((_, making)), Some(user), [(source, column)]) = (&making, next.used_by, sources.as_slice())
             && making.is_plain_copy()
+            && others.is_empty()
             && *source != next.asset
             && next.through.len() < FARTHEST_COPY
         {
@@ -219,6 +289,14 @@ impl Story<'_> {
             Some((definition, making)) => made_step(view, definition, &making, pointer),
             None => root_step(pointer, detail.as_deref()),
         };
+        for (definition, making) in &others {
+            step.others.push(tell_branch(view, definition, making));
+            for source in sources_of(definition, making) {
+                if !sources.contains(&source) {
+                    sources.push(source);
+                }
+            }
+        }
         step.number = number;
         step.used_by = next.used_by.into_iter().collect();
         step.passes_through = next.through;
@@ -228,6 +306,7 @@ impl Story<'_> {
             waiting.push_back(Waiting { asset, column, used_by: Some(number), through: Vec::new() });
         }
         self.steps.push(step);
+        self.told.push(next.asset);
         Ok(())
     }
 
@@ -241,18 +320,33 @@ impl Story<'_> {
     }
 }
 
-/// The first statement that makes a column, an earlier document first; those that compute it before
-/// those that only hand it on.
-fn first_making<'a>(detail: &'a AssetDetail, column: &str) -> Option<(&'a Definition, Making)> {
+/// The first statement that makes a column, and the document it stands in.
+pub(super) fn first_making<'a>(detail: &'a AssetDetail, column: &str) -> Option<(&'a Definition, Making)> {
+    all_makings(detail, column).into_iter().next()
+}
+
+/// The statements that make a column, an earlier document first; without those that read nothing, where
+/// others do.
+fn all_makings<'a>(detail: &'a AssetDetail, column: &str) -> Vec<(&'a Definition, Making)> {
     let makings = detail.definitions.iter().flat_map(|definition| {
         let targets = definition.targets.iter();
         targets
             .flat_map(move |target| make_column(&definition.analysis, &definition.text, *target, column))
             .map(move |making| (definition, making))
     });
-    let mut makings: Vec<_> = makings.collect();
-    let at = makings.iter().position(|(_, making)| !making.inputs.is_empty() || !making.counted.is_empty()).unwrap_or(0);
-    (at < makings.len()).then(|| makings.swap_remove(at))
+    let makings: Vec<_> = makings.collect();
+    let reads = |making: &Making| !making.inputs.is_empty() || !making.counted.is_empty();
+    if makings.iter().any(|(_, making)| reads(making)) {
+        return makings.into_iter().filter(|(_, making)| reads(making)).take(MOST_STATEMENTS).collect();
+    }
+    makings.into_iter().take(1).collect()
+}
+
+/// The clauses that decide rows, branches included: (word, text).
+pub(super) fn rule_texts(definition: &Definition, making: &Making) -> Vec<(String, String)> {
+    let branches = making.branches.iter().flat_map(|branch| &branch.making.rules);
+    let text = |span: Span| span.of(&definition.text).split_whitespace().collect::<Vec<_>>().join(" ");
+    making.rules.iter().chain(branches).map(|rule| (rule.word.clone(), text(rule.span))).collect()
 }
 
 /// The real columns that a making reads and that are bound to assets, each once.
@@ -270,16 +364,38 @@ fn sources_of(definition: &Definition, making: &Making) -> Vec<(AssetId, String)
 }
 
 fn made_step(view: &View, definition: &Definition, making: &Making, column: ColumnRef) -> ExplainStep {
-    let lines = definition.analysis.line_index(&definition.text);
-    let place = |span: Span| Some(view.place_in(&definition.placement, lines.line(span.start)));
+    let told = tell_branch(view, definition, making);
+    let branches = if making.has_plain_branches() { &[][..] } else { &making.branches[..] };
     let span = making.links.first().map_or(Span::default(), |link| link.span);
-    let one_line = |span: Span| span.of(&definition.text).split_whitespace().collect::<Vec<_>>().join(" ");
+    // The expression of a union that only puts queries together is the whole union.
+    let is_union = !making.branches.is_empty() && making.links.iter().all(|link| link.step == Step::Copies);
     ExplainStep {
         number: 0,
         column,
         used_by: Vec::new(),
-        sentence: making.sentence(&definition.text, &definition.analysis),
+        sentence: told.sentence,
         expression: span.of(&definition.text).to_owned(),
+        excerpt: told.excerpt.filter(|_| !is_union || branches.is_empty()),
+        rules: told.rules,
+        branches: branches.iter().map(|branch| tell_branch(view, definition, &branch.making)).collect(),
+        others: Vec::new(),
+        inputs: Vec::new(),
+        passes_through: Vec::new(),
+        place: told.place,
+        last_change: definition.last_change.as_ref().map(last_change),
+        is_root: false,
+    }
+}
+
+/// What one query does.
+fn tell_branch(view: &View, definition: &Definition, making: &Making) -> ExplainBranch {
+    let lines = definition.analysis.line_index(&definition.text);
+    let place = |span: Span| Some(view.place_in(&definition.placement, lines.line(span.start)));
+    let one_line = |span: Span| span.of(&definition.text).split_whitespace().collect::<Vec<_>>().join(" ");
+    let span = making.links.first().map_or(Span::default(), |link| link.span);
+    let inputs = sources_of(definition, making).into_iter();
+    ExplainBranch {
+        sentence: making.sentence(&definition.text, &definition.analysis),
         excerpt: Some(Excerpt::around(&definition.text, &lines, span)),
         rules: making
             .rules
@@ -288,14 +404,12 @@ fn made_step(view: &View, definition: &Definition, making: &Making, column: Colu
                 kind: rule.kind.word().to_owned(),
                 word: rule.word.clone(),
                 text: one_line(rule.span),
+                within: rule.within.clone(),
                 place: place(rule.span),
             })
             .collect(),
-        inputs: Vec::new(),
-        passes_through: Vec::new(),
+        inputs: inputs.filter_map(|(asset, column)| Some(ColumnRef { asset: view.point(asset)?, column })).collect(),
         place: place(span),
-        last_change: definition.last_change.as_ref().map(last_change),
-        is_root: false,
     }
 }
 
@@ -314,6 +428,8 @@ fn root_step(column: ColumnRef, detail: Option<&AssetDetail>) -> ExplainStep {
         expression: String::new(),
         excerpt: None,
         rules: Vec::new(),
+        branches: Vec::new(),
+        others: Vec::new(),
         inputs: Vec::new(),
         passes_through: Vec::new(),
         place: None,

@@ -3,14 +3,20 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
 };
 
+use rustc_hash::FxHashMap;
 use serde::Serialize;
 
-use super::{AssetRef, Direction, Place, Result, View, names::last_part, plain_text::first_line};
+use super::{
+    AssetRef, CatalogError, ColumnRef, Direction, Place, Result, View, names::last_part, pasted_query::KnownHere,
+    plain_text::first_line,
+};
 use crate::{
-    insight::explain::{Making, MakingInput, divides, make_column},
-    model::{AssetId, ColumnEdgeKind, ColumnId, Span, Step},
+    insight::explain::{Making, MakingInput, divides, make_column, measures},
+    model::{AssetId, ColumnEdgeKind, ColumnId, Computation, Dialect, Difference, Span, Step},
+    sql::{Options, Script},
     store::{AssetDetail, Definition},
 };
 
@@ -32,7 +38,7 @@ pub struct ImpliedMetric {
     pub definitions: Vec<MetricDefinition>,
 }
 
-/// One calculation of a metric.
+/// One calculation of a metric, and where else the same is computed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MetricDefinition {
     /// The asset that has it.
@@ -49,7 +55,58 @@ pub struct MetricDefinition {
     pub place: Option<Place>,
     /// How many assets read it.
     pub readers: u64,
+    /// Columns that compute exactly the same, written otherwise or elsewhere.
+    pub same: Vec<ColumnRef>,
+    /// In what it differs from the first calculation, the most telling first; empty for the first, and
+    /// where the two cannot be compared.
+    pub differences: Vec<Difference>,
+    /// Whether it has a normal form, by which it is compared.
+    pub compared: bool,
 }
+
+/// Longest piece of a normal form that a sentence quotes, in characters.
+const LONGEST_PIECE: usize = 120;
+
+impl MetricDefinition {
+    /// In what it differs from the first calculation, in words; the most telling three.
+    pub fn difference_words(&self) -> Vec<String> {
+        self.differences.iter().take(3).map(say_difference).collect()
+    }
+}
+
+fn say_difference(difference: &Difference) -> String {
+    let what = match difference.part {
+        "source" => "reads",
+        "join" => "joins",
+        "filter" => "filters by",
+        "grain" => "is per",
+        "having" => "keeps groups where",
+        "limit" => "is limited by",
+        "subquery" => "goes through",
+        "aggregate" => "aggregates",
+        "window" => "looks at the window",
+        _ => "computes",
+    };
+    let cut = |text: &str| match text.chars().count() > LONGEST_PIECE {
+        true => format!("`{}…`", text.chars().take(LONGEST_PIECE).collect::<String>()),
+        false => format!("`{text}`"),
+    };
+    match (difference.left.is_empty(), difference.right.is_empty()) {
+        (false, false) => format!("{what} {}, where the first has {}", cut(&difference.left), cut(&difference.right)),
+        (false, true) => format!("{what} {}, the first does not", cut(&difference.left)),
+        (true, _) => format!("lacks what the first has: {what} {}", cut(&difference.right)),
+    }
+}
+
+/// A calculation with its normal form.
+#[derive(Debug)]
+pub(super) struct Calculated {
+    definition: MetricDefinition,
+    computation: Option<Computation>,
+}
+
+/// Calculations of one run that were asked for.
+pub(super) type CalculatedColumns = tokio::sync::Mutex<FxHashMap<ColumnId, Option<Arc<Calculated>>>>;
 
 /// A name that calculated columns have.
 #[derive(Debug)]
@@ -73,11 +130,11 @@ impl View {
         let mut metrics = Vec::new();
         let named = self.calculated().iter().filter(|entry| words.iter().all(|word| has_word(&entry.name, word)));
         for entry in named.take(4 * MOST_METRICS) {
-            let mut definitions = Vec::new();
+            let mut calculated = Vec::new();
             for column in entry.columns.iter().take(MOST_DEFINITIONS) {
-                definitions.extend(self.define_metric(*column).await?);
+                calculated.extend(self.define_metric(*column).await?);
             }
-            definitions.sort_by_key(|definition: &MetricDefinition| definition.asset.deprecated);
+            let definitions = join_same(&calculated);
             if !definitions.is_empty() {
                 metrics.push(ImpliedMetric { name: entry.name.clone(), definitions });
             }
@@ -106,10 +163,11 @@ impl View {
             if looked_at > MOST_COMPARED || names.len() >= most {
                 break;
             }
-            let mut definitions: Vec<MetricDefinition> = Vec::new();
+            let mut calculated = Vec::new();
             for column in entry.columns.iter().take(MOST_METRICS) {
-                definitions.extend(self.define_metric(*column).await?);
+                calculated.extend(self.define_metric(*column).await?);
             }
+            let definitions = join_same(&calculated);
             let teams: BTreeSet<&Vec<String>> =
                 definitions.iter().map(|definition| &definition.owners).filter(|names| !names.is_empty()).collect();
             let expressions: BTreeSet<String> =
@@ -151,12 +209,22 @@ impl View {
         edges.into_iter().filter_map(|edge| self.graph.edge(edge)).any(|edge| kinds.contains(&edge.kind))
     }
 
-    /// The calculation of a column, where its own SQL aggregates or divides aggregates.
-    async fn define_metric(&self, (asset, column): (AssetId, ColumnId)) -> Result<Option<MetricDefinition>> {
+    /// The calculation of a column, where its own SQL aggregates or divides aggregates; remembered.
+    async fn define_metric(&self, (asset, column): (AssetId, ColumnId)) -> Result<Option<Arc<Calculated>>> {
+        if let Some(known) = self.metrics.lock().await.get(&column) {
+            return Ok(known.clone());
+        }
+        let found = self.find_calculation(asset, column).await?.map(Arc::new);
+        self.metrics.lock().await.insert(column, found.clone());
+        Ok(found)
+    }
+
+    async fn find_calculation(&self, asset: AssetId, column: ColumnId) -> Result<Option<Calculated>> {
         let Some((_, path)) = self.graph.column(column) else { return Ok(None) };
         let Some(detail) = self.store.show_asset(self.run, asset).await? else { return Ok(None) };
         let Some(pointer) = self.point(asset) else { return Ok(None) };
-        let Some((expression, place)) = self.calculation(&detail, path) else { return Ok(None) };
+        let Some((expression, place, definition)) = self.calculation(&detail, path) else { return Ok(None) };
+        let computation = self.compute(definition, &pointer, path).await?;
         let meaning = detail
             .declared
             .iter()
@@ -165,7 +233,7 @@ impl View {
             .find_map(|declared| declared.description.as_deref())
             .map(first_line);
         let facts = self.facts.of(asset);
-        Ok(Some(MetricDefinition {
+        let definition = MetricDefinition {
             asset: pointer,
             column: path.to_owned(),
             owners: facts.owner_names(),
@@ -173,18 +241,46 @@ impl View {
             expression,
             place: Some(place),
             readers: self.graph.degree(asset, Direction::Downstream) as u64,
-        }))
+            same: Vec::new(),
+            differences: Vec::new(),
+            compared: computation.is_some(),
+        };
+        Ok(Some(Calculated { definition, computation }))
     }
 
-    fn calculation(&self, detail: &AssetDetail, column: &str) -> Option<(String, Place)> {
+    /// The normal form of what a document computes for a column, names told apart by what they are
+    /// bound to; `None` where it has none.
+    async fn compute(&self, definition: &Definition, asset: &AssetRef, column: &str) -> Result<Option<Computation>> {
+        let mut known = KnownHere::default();
+        for (name, bound) in definition.analysis.relations.iter().zip(&definition.bound) {
+            let Some(pointer) = bound.as_ref().and_then(|bound| self.point(bound.id)) else { continue };
+            known.relations.insert(name.to_string(), Arc::new(self.known_relation(&pointer).await?));
+            known.assets.insert(name.to_string(), pointer);
+        }
+        let [target] = definition.targets.as_slice() else { return Ok(None) };
+        let relation = definition.analysis.targets.get(*target as usize).and_then(|target| target.relation);
+        let target = relation.and_then(|relation| definition.analysis.relations.get(relation as usize)).cloned();
+        let dialect = asset.namespace.split("://").next().and_then(|scheme| scheme.parse().ok()).unwrap_or(Dialect::Generic);
+        let (text, column) = (Arc::clone(&definition.text), column.to_owned());
+        let find = move || {
+            let script = Script::parse(&text, &Options { dialect, derivations: false, ..Options::default() });
+            script.computation(target.as_ref(), &column, &known)
+        };
+        tokio::task::spawn_blocking(find).await.map_err(|cause| CatalogError::broken("comparing calculations", cause))
+    }
+
+    fn calculation<'a>(&self, detail: &'a AssetDetail, column: &str) -> Option<(String, Place, &'a Definition)> {
         detail.definitions.iter().find_map(|definition| {
             let makings =
                 definition.targets.iter().flat_map(|target| make_column(&definition.analysis, &definition.text, *target, column));
-            let making = makings.into_iter().find(|making| making.aggregates() || self.divides_calculated(definition, making))?;
+            let making = makings.into_iter().find(|making| {
+                let measured = || making.links.iter().any(|link| measures(link.span.of(&definition.text)));
+                making.aggregates() && measured() || self.divides_calculated(definition, making)
+            })?;
             let link = telling_link(&making)?;
             let text = link.of(&definition.text).split_whitespace().collect::<Vec<_>>().join(" ");
             let place = self.place_in(&definition.placement, definition.analysis.line_index(&definition.text).line(link.start));
-            Some((text.chars().take(LONGEST_EXPRESSION).collect(), place))
+            Some((text.chars().take(LONGEST_EXPRESSION).collect(), place, definition))
         })
     }
 
@@ -201,6 +297,30 @@ impl View {
         let expression = making.links.first().map_or("", |link| link.span.of(&definition.text));
         computes && divides(expression) && making.inputs.iter().any(|input| aggregated(input) == Some(true))
     }
+}
+
+/// One definition for all columns that compute the same, the most read first, deprecated ones last; each
+/// with what tells it from the first.
+fn join_same(calculated: &[Arc<Calculated>]) -> Vec<MetricDefinition> {
+    let mut ordered: Vec<&Arc<Calculated>> = calculated.iter().collect();
+    ordered.sort_by_key(|one| one.definition.asset.deprecated);
+    let mut definitions: Vec<(&Option<Computation>, MetricDefinition)> = Vec::new();
+    for one in ordered {
+        let is_same = |known: &Option<Computation>| {
+            let prints = known.as_ref().zip(one.computation.as_ref());
+            prints.is_some_and(|(known, own)| known.fingerprint() == own.fingerprint())
+        };
+        if let Some((_, first)) = definitions.iter_mut().find(|(known, _)| is_same(known)) {
+            first.same.push(ColumnRef { asset: one.definition.asset.clone(), column: one.definition.column.clone() });
+            continue;
+        }
+        let mut definition = one.definition.clone();
+        if let Some((first, own)) = definitions.first().and_then(|(first, _)| first.as_ref()).zip(one.computation.as_ref()) {
+            definition.differences = own.differences(first);
+        }
+        definitions.push((&one.computation, definition));
+    }
+    definitions.into_iter().map(|(_, definition)| definition).collect()
 }
 
 /// The expression that tells most: the outermost that computes something.

@@ -11,15 +11,19 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::sync::OnceCell;
 
 use super::{
-    AssetRef, CatalogError, Home, Place, Result, Stated, StatedAsset, facts::Facts, indexing, metrics::CalculatedName,
+    AssetRef, CatalogError, Home, Place, Result, Stated, StatedAsset,
+    facts::Facts,
+    indexing,
+    metrics::{CalculatedColumns, CalculatedName},
     names::NameIndex,
 };
 use crate::{
+    config::SearchConfig,
     graph::{
         Direction, EvidenceRef, GraphInput, InputAsset, InputAssetEdge, InputColumn, InputColumnEdge, InputRowEdge, Snapshot,
     },
     model::{AssetId, RunNumber, file_of},
-    search::{SearchIndex, SearchView},
+    search::{SearchIndex, SearchView, Synonyms},
     store::{AssetRow, GraphRows, PlacementRow, RunRow, Store},
 };
 
@@ -31,6 +35,7 @@ pub struct Catalog {
     index: SearchIndex,
     view: RwLock<Arc<View>>,
     refreshing: tokio::sync::Mutex<()>,
+    synonyms: Arc<Synonyms>,
 }
 
 /// One published run, and what people state by now: every answer of one view is of both.
@@ -44,6 +49,8 @@ pub struct View {
     pub(super) reached_by_wrong: FxHashMap<AssetId, Vec<AssetId>>,
     /// The first page, once it was asked for.
     pub(super) home: OnceCell<Home>,
+    /// Calculations that were asked for.
+    pub(super) metrics: CalculatedColumns,
 }
 
 /// The part of a view that only another run changes. A view is asked for it as if it were its own.
@@ -60,6 +67,8 @@ pub struct RunView {
     pub(super) row: Option<RunRow>,
     /// Columns that may be metrics, once they were asked for.
     pub(super) calculated: OnceLock<Vec<CalculatedName>>,
+    /// Words that mean the same to search.
+    pub(super) synonyms: Arc<Synonyms>,
 }
 
 /// Opens the store of a data folder alone, for what needs no view of it: a crawl.
@@ -77,19 +86,29 @@ impl Catalog {
     /// # Errors
     /// When the store or the index cannot be opened.
     pub async fn open(data: &Path) -> Result<Catalog> {
+        Self::open_as_configured(data, &SearchConfig::default()).await
+    }
+
+    /// Opens the catalog in the folder `data`, to search it as `search` says.
+    ///
+    /// # Errors
+    /// When the store or the index cannot be opened.
+    pub async fn open_as_configured(data: &Path, search: &SearchConfig) -> Result<Catalog> {
+        let synonyms = Arc::new(Synonyms::new(&search.synonyms));
         let store = Store::open(data).await?;
         let index = indexing::open_index(data).await?;
         if let Some(run) = store.latest_run().await? {
             indexing::repair_index(&store, &index, run).await?;
             indexing::index_statements_if_free(&store, &index, run).await?;
         }
-        let view = View::load(&store, &index).await?;
+        let view = View::load(&store, &index, &synonyms).await?;
         Ok(Catalog {
             data: data.to_owned(),
             store,
             index,
             view: RwLock::new(Arc::new(view)),
             refreshing: tokio::sync::Mutex::new(()),
+            synonyms,
         })
     }
 
@@ -120,7 +139,7 @@ impl Catalog {
             return self.take_up_statements().await;
         }
         indexing::repair_index(&self.store, &self.index, latest).await?;
-        let view = View::load(&self.store, &self.index).await?;
+        let view = View::load(&self.store, &self.index, &self.synonyms).await?;
         self.put(view);
         Ok(true)
     }
@@ -168,7 +187,7 @@ impl Catalog {
         if let Some(run) = self.store.latest_run().await? {
             indexing::rebuild_index(&self.store, &self.index, run).await?;
         }
-        let view = View::load(&self.store, &self.index).await?;
+        let view = View::load(&self.store, &self.index, &self.synonyms).await?;
         self.put(view);
         Ok(())
     }
@@ -216,7 +235,7 @@ impl Deref for View {
 }
 
 impl View {
-    async fn load(store: &Store, index: &SearchIndex) -> Result<View> {
+    async fn load(store: &Store, index: &SearchIndex, synonyms: &Arc<Synonyms>) -> Result<View> {
         let run = store.latest_run().await?.unwrap_or_default();
         let search = index.view().map_err(|cause| CatalogError::broken("the search index", cause))?;
         let stated = Arc::new(Stated::load(store, run).await?);
@@ -243,6 +262,7 @@ impl View {
             placements,
             row,
             calculated: OnceLock::new(),
+            synonyms: Arc::clone(synonyms),
         };
         Ok(View::state(Arc::new(run_view), search, facts, stated))
     }
@@ -251,7 +271,7 @@ impl View {
     fn state(run_view: Arc<RunView>, search: SearchView, facts: Facts, stated: Arc<Stated>) -> View {
         let facts = facts.with_statements(run_view.stated_assets(&stated));
         let reached_by_wrong = reach_downstream(&run_view.graph, &facts.wrong());
-        View { run_view, search, facts, stated, reached_by_wrong, home: OnceCell::new() }
+        View { run_view, search, facts, stated, reached_by_wrong, home: OnceCell::new(), metrics: CalculatedColumns::default() }
     }
 
     /// The same run under newer statements and a newer index of it.

@@ -105,7 +105,7 @@ impl View {
     }
 
     /// The columns of `asset` as the engine asks for them.
-    async fn known_relation(&self, asset: &AssetRef) -> Result<KnownRelation> {
+    pub(super) async fn known_relation(&self, asset: &AssetRef) -> Result<KnownRelation> {
         let detail = self.load_detail(&asset.namespace, &asset.name).await?;
         let names = self.merge_columns(&detail).into_iter().map(|column| column.name);
         let (nested, columns): (Vec<String>, Vec<String>) = names.partition(|name| name.contains('.'));
@@ -126,9 +126,9 @@ async fn relations_in(sql: &str, dialect: Dialect) -> Result<BTreeSet<String>> {
 
 /// What the catalog knows of the relations that one text names, by the names as written.
 #[derive(Default)]
-struct KnownHere {
-    relations: FxHashMap<String, Arc<KnownRelation>>,
-    assets: BTreeMap<String, AssetRef>,
+pub(super) struct KnownHere {
+    pub(super) relations: FxHashMap<String, Arc<KnownRelation>>,
+    pub(super) assets: BTreeMap<String, AssetRef>,
     ambiguous: BTreeSet<String>,
 }
 
@@ -139,6 +139,10 @@ impl Lookups for KnownHere {
 
     fn routine(&self, _: &RelationName) -> Option<Arc<KnownRoutine>> {
         None
+    }
+
+    fn canonical_name(&self, name: &RelationName) -> Option<String> {
+        self.assets.get(&name.to_string()).map(|asset| asset.name.clone())
     }
 }
 

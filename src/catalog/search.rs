@@ -1,8 +1,10 @@
 //! Searching, and suggesting while typing.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
-use super::{AssetRef, CatalogError, Direction, ImpliedMetric, Replacement, Result, View};
+use super::{AssetRef, CatalogError, Direction, ImpliedMetric, Replacement, Result, Selector, View};
 use crate::search::{SearchHit, SearchQuery as IndexQuery, Why};
 
 pub use crate::search::{Facet, FacetFilter};
@@ -42,6 +44,8 @@ pub struct SearchAnswer {
     pub did_you_mean: Vec<String>,
     /// Metrics that the query names; only on the first page.
     pub metrics: Vec<ImpliedMetric>,
+    /// What the query selects, in words, where it is a selector (`+orders`, `orders+2`).
+    pub selected: Option<String>,
 }
 
 /// One hit.
@@ -67,6 +71,8 @@ pub struct Hit {
     pub readers: u64,
     /// Why it matched, readable: `exact name`, `name`, `column churn_rate`, `description`, …
     pub why: String,
+    /// Every reason of the rank, most weighty first, in full.
+    pub reasons: Vec<String>,
     /// The rank's score.
     pub score: f32,
 }
@@ -101,12 +107,16 @@ impl View {
             0 => SearchQuery::PER_PAGE,
             wanted => wanted.min(SearchQuery::MOST_PER_PAGE),
         };
+        if let Some(selector) = Selector::read(&query.text).filter(|_| query.filters.is_empty()) {
+            return self.select(&selector, query.page, limit).await;
+        }
         let asked = IndexQuery {
             text: query.text.clone(),
             filters: query.filters.clone(),
             offset: query.page.saturating_mul(limit),
             limit,
             now: None,
+            synonyms: Arc::clone(&self.synonyms),
         };
         let index = self.search.clone();
         let found = tokio::task::spawn_blocking(move || index.search(&asked));
@@ -120,6 +130,7 @@ impl View {
             relaxed: found.relaxed,
             did_you_mean: found.did_you_mean,
             metrics,
+            selected: None,
         })
     }
 
@@ -146,6 +157,7 @@ impl View {
         let deprecation = facts.deprecated.as_ref().map(|fact| self.deprecation(fact));
         Some(Hit {
             asset,
+            reasons: hit.why.iter().map(Why::words).collect(),
             why: hit.why.iter().map(say_why).collect::<Vec<_>>().join(" · "),
             column: hit.found.column,
             name_marks: hit.name_marks,
@@ -164,6 +176,7 @@ fn say_why(why: &Why) -> String {
     match why {
         Why::ExactName => "exact name".to_owned(),
         Why::ExactLastParts => "exact end of the name".to_owned(),
+        Why::ButForVersion => "name but for its version".to_owned(),
         Why::NameStarts => "name starts with it".to_owned(),
         Why::NameHas(_) => "name".to_owned(),
         Why::CalledAlso(words) => format!("also called {}", words.join(", ")),

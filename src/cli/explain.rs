@@ -75,6 +75,10 @@ fn show(out: &mut impl Write, answer: &Explanation) -> io::Result<()> {
         answer.joins
     );
     writeln!(out, "{}", paint(Tone::Faint, counts))?;
+    for one in &answer.changes {
+        let line = format!("step {} changed {} by {}: {}", one.step, day(one.change.time), one.change.author, one.what.join(" "));
+        writeln!(out, "{}", paint(if one.touches { Tone::Warn } else { Tone::Faint }, line))?;
+    }
     for step in &answer.steps {
         show_step(out, step)?;
     }
@@ -95,7 +99,14 @@ fn show_step(out: &mut impl Write, step: &ExplainStep) -> io::Result<()> {
         writeln!(out, "     {}", paint(Tone::Faint, format!("copied unchanged through {}", through.join(", "))))?;
     }
     for rule in &step.rules {
-        writeln!(out, "     {} {}", paint(Tone::Faint, format!("{:>8}", rule.word)), rule.text)?;
+        writeln!(out, "     {} {}", paint(Tone::Faint, format!("{:>8}", rule.label())), rule.text)?;
+    }
+    for (at, branch) in step.branches.iter().chain(&step.others).enumerate() {
+        let what = if at < step.branches.len() { "query" } else { "also written" };
+        writeln!(out, "     {} {}", paint(Tone::Faint, format!("{what} {}:", at + 1)), branch.sentence)?;
+        for rule in &branch.rules {
+            writeln!(out, "       {} {}", paint(Tone::Faint, format!("{:>8}", rule.label())), rule.text)?;
+        }
     }
     if let Some(place) = &step.place {
         let changed = step.last_change.as_ref().map(|change| format!(", last changed {} by {}", day(change.time), change.author));

@@ -61,11 +61,12 @@ impl Place {
 
     /// Opens the catalog, which must have been crawled.
     pub(super) async fn open(&self) -> anyhow::Result<Catalog> {
-        let folder = self.folder()?;
+        let config = self.config(&[], None)?;
+        let folder = config.data.context("no data folder is known; name it with --data")?;
         if !folder.is_dir() {
             bail!("there is no catalog in {}: crawl something first (`wellspring crawl PATH`)", folder.display());
         }
-        let catalog = Catalog::open(&folder).await?;
+        let catalog = Catalog::open_as_configured(&folder, &config.search).await?;
         if catalog.view().run() == 0 {
             bail!("nothing was crawled into {} yet: `wellspring crawl PATH`", folder.display());
         }

@@ -105,7 +105,7 @@ async fn serve_until_stopped(served: Served) -> anyhow::Result<()> {
     let Served { mut config, folder, crawl_at_start } = served;
     let listener = TcpListener::bind(config.addr).await.with_context(|| format!("cannot listen on {}", config.addr))?;
     config.addr = listener.local_addr()?;
-    let catalog = Arc::new(Catalog::open(&folder).await?);
+    let catalog = Arc::new(Catalog::open_as_configured(&folder, &config.search).await?);
     let control = Arc::new(CrawlControl::default());
     let (stop, stopped) = watch::channel(false);
     println!("Wellspring is at {}", config.public_url());

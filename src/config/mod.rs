@@ -50,6 +50,8 @@ pub struct Config {
     pub base_url: Option<String>,
     /// `[crawl]`: when and how far back.
     pub crawl: CrawlConfig,
+    /// `[search]`: words of your own.
+    pub search: SearchConfig,
     /// `[limits]`: bounds on hostile or broken input.
     pub limits: Limits,
     /// `[[warehouse]]`: the places that tables live in. Default: one per dialect, called by it.
@@ -84,6 +86,16 @@ pub struct CrawlConfig {
     pub keep_daily_days: u32,
     /// For how many days back the last run of each week is kept; older ones go. Default: 1,500.
     pub keep_weekly_days: u32,
+}
+
+/// `[search]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SearchConfig {
+    /// Groups of words and phrases that mean the same to search:
+    /// `synonyms = [["churn", "cancellations"], ["address bar", "urlbar"]]`. The usual abbreviations
+    /// (`dau`, `ltv`, `mrr`, …) are known. Default: none.
+    pub synonyms: Vec<Vec<String>>,
 }
 
 /// `[limits]`.
@@ -235,6 +247,7 @@ impl Default for Config {
             addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 7171)),
             base_url: None,
             crawl: CrawlConfig::default(),
+            search: SearchConfig::default(),
             limits: Limits::default(),
             warehouses: Vec::new(),
             sources: Vec::new(),

@@ -3,16 +3,18 @@
 //! In: a document's [`Analysis`] with its text. Out: the expressions on the value's way through the
 //! scopes, the clauses of those scopes, the real columns it is made of, and a sentence.
 
-use std::collections::BTreeSet;
+use std::{cell::Cell, collections::BTreeSet, rc::Rc};
 
 use crate::model::{
-    Analysis, ColumnEdgeKind, ColumnInput, DerivedColumn, DerivedScope, InputFrom, RelationId, RowEdgeKind, Span, Step,
+    Analysis, ColumnEdgeKind, ColumnInput, DerivedColumn, DerivedScope, InputFrom, RelationId, RowEdgeKind, ScopeKind, Span, Step,
 };
 
 use super::sentence;
 
 /// Columns of scopes visited at most for one column of one statement.
-const MOST_VISITS: usize = 400;
+const MOST_VISITS: usize = 1_000;
+/// Branches in branches that are told apart.
+const DEEPEST: u32 = 12;
 
 /// How one statement makes one column of a relation.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,6 +30,18 @@ pub struct Making {
     pub inputs: Vec<MakingInput>,
     /// The real relations whose rows are counted, where nothing else is read of them.
     pub counted: Vec<RelationId>,
+    /// Where the value comes from several queries put together: how each of them makes it, in order.
+    /// Their links and rules are not among those above, their inputs are.
+    pub branches: Vec<MakingBranch>,
+}
+
+/// One query of a UNION, INTERSECT or EXCEPT.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MakingBranch {
+    /// The query, bytes in the text.
+    pub span: Span,
+    /// How it makes the value.
+    pub making: Making,
 }
 
 /// One expression on the way.
@@ -52,8 +66,24 @@ pub struct MakingRule {
     pub kind: RowEdgeKind,
     /// The word in the text.
     pub word: String,
-    /// Whether it stands in the outermost scope that computes the value.
-    pub is_outer: bool,
+    /// The scope it stands in: (statement, scope) of the analysis.
+    pub scope: (u32, u32),
+    /// The CTE's name or the subquery's alias; "" for the statement itself.
+    pub within: String,
+    /// Where it acts, seen from the outermost expression that computes the value.
+    pub stage: RuleStage,
+}
+
+/// Where a clause acts, seen from the outermost expression that computes the value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RuleStage {
+    /// On what the expression reads.
+    Before,
+    /// In the scope of the expression.
+    #[default]
+    Here,
+    /// On its results.
+    After,
 }
 
 /// One real column that a value is made of.
@@ -70,12 +100,22 @@ pub struct MakingInput {
 impl Making {
     /// Whether the value is taken over from one column, every row of it.
     pub fn is_plain_copy(&self) -> bool {
-        self.inputs.len() == 1 && self.rules.is_empty() && self.links.iter().all(|link| link.step == Step::Copies)
+        self.inputs.len() == 1
+            && self.rules.is_empty()
+            && self.branches.is_empty()
+            && self.links.iter().all(|link| link.step == Step::Copies)
+    }
+
+    /// Whether every branch only takes the value over, so that none needs telling.
+    pub fn has_plain_branches(&self) -> bool {
+        let copies = |branch: &MakingBranch| branch.making.links.iter().all(|link| link.step == Step::Copies);
+        !self.branches.is_empty() && self.branches.iter().all(|branch| copies(branch) && branch.making.rules.is_empty())
     }
 
     /// Whether a value is computed over several rows on the way.
     pub fn aggregates(&self) -> bool {
         self.links.iter().any(|link| matches!(link.step, Step::Aggregates | Step::CountsRows))
+            || self.branches.iter().any(|branch| branch.making.aggregates())
     }
 
     /// What happens, in a sentence of plain text.
@@ -87,6 +127,11 @@ impl Making {
 /// Whether an expression is a quotient: `/` outside quotes, or a dividing function.
 pub fn divides(expression: &str) -> bool {
     sentence::divides(expression)
+}
+
+/// Whether an expression measures many rows rather than picking one value of them.
+pub fn measures(expression: &str) -> bool {
+    sentence::measures(expression)
 }
 
 /// `span`, widened to the parentheses that are opened in it and closed right after it: the last
@@ -127,12 +172,17 @@ pub fn make_column(analysis: &Analysis, text: &str, target: u32, column: &str) -
         from_derivation(analysis, *statement, column).or_else(|| from_edges(analysis, *statement, lineage.relation, column))
     };
     let mut makings: Vec<Making> = lineage.statements.iter().filter_map(made).collect();
-    for making in &mut makings {
-        let links = making.links.iter_mut().map(|link| &mut link.span);
-        let rules = making.rules.iter_mut().map(|rule| &mut rule.span);
-        links.chain(rules).for_each(|span| *span = close_parentheses(text, *span));
-    }
+    makings.iter_mut().for_each(|making| close_spans(text, making));
     makings
+}
+
+/// Closes the parentheses of every span; branches are one deep.
+fn close_spans(text: &str, making: &mut Making) {
+    let branches = making.branches.iter_mut().map(|branch| &mut branch.making);
+    branches.for_each(|making| close_spans(text, making));
+    let links = making.links.iter_mut().map(|link| &mut link.span);
+    let rules = making.rules.iter_mut().map(|rule| &mut rule.span);
+    links.chain(rules).for_each(|span| *span = close_parentheses(text, *span));
 }
 
 fn from_derivation(analysis: &Analysis, statement: u32, column: &str) -> Option<Making> {
@@ -146,16 +196,7 @@ fn from_derivation(analysis: &Analysis, statement: u32, column: &str) -> Option<
             outermost.columns.get(at).filter(|_| outermost.columns.len() == lineage.outputs.len())?
         }
     };
-    let mut walk =
-        Walk { analysis, making: Making { statement, ..Making::default() }, visited: BTreeSet::new(), copies: Vec::new() };
-    walk.visit(Place { statement, scope: 0 }, derived, None);
-    let Walk { mut making, copies, .. } = walk;
-    if making.links.is_empty() {
-        making.links.extend(copies.into_iter().next());
-    }
-    making.rules.sort();
-    making.rules.dedup_by(|a, b| a.span == b.span && a.word == b.word);
-    Some(making)
+    Some(Walk::new(analysis, statement).walk(Place { statement, scope: 0 }, derived, None))
 }
 
 /// Where no derivation tells it (UPDATE, MERGE): the edges alone.
@@ -182,7 +223,9 @@ fn from_edges(analysis: &Analysis, statement: u32, relation: Option<RelationId>,
         span: row.span,
         kind: row.kind,
         word: word_of(row.kind).to_owned(),
-        is_outer: true,
+        scope: (statement, 0),
+        within: String::new(),
+        stage: RuleStage::Here,
     }));
     making.rules.sort();
     making.rules.dedup_by(|a, b| a.span == b.span && a.kind == b.kind);
@@ -210,20 +253,102 @@ struct Walk<'a> {
     making: Making,
     visited: BTreeSet<(Place, String)>,
     copies: Vec<MakingLink>,
+    /// The scope of the outermost expression that computes, once it is found.
+    computing: Option<Place>,
+    /// How deep it is in branches of branches.
+    depth: u32,
+    /// Visits left, shared by all branches.
+    left: Rc<Cell<usize>>,
 }
 
 impl<'a> Walk<'a> {
+    fn new(analysis: &'a Analysis, statement: u32) -> Self {
+        Walk {
+            analysis,
+            making: Making { statement, ..Making::default() },
+            visited: BTreeSet::new(),
+            copies: Vec::new(),
+            computing: None,
+            depth: 0,
+            left: Rc::new(Cell::new(MOST_VISITS)),
+        }
+    }
+
+    /// A walk down one branch of this one.
+    fn branch(&self, statement: u32) -> Self {
+        let (visited, left) = (self.visited.clone(), Rc::clone(&self.left));
+        Walk { visited, left, depth: self.depth + 1, ..Walk::new(self.analysis, statement) }
+    }
+
+    /// Walks from a column to what it is made of.
+    fn walk(mut self, place: Place, derived: &'a DerivedColumn, through: Option<ColumnEdgeKind>) -> Making {
+        self.visit(place, derived, through);
+        let Walk { mut making, copies, computing, .. } = self;
+        if computing.is_none() {
+            for rule in &mut making.rules {
+                let is_start = rule.scope == (place.statement, place.scope);
+                rule.stage = if is_start { RuleStage::Here } else { RuleStage::Before };
+            }
+        }
+        if making.links.is_empty() {
+            making.links.extend(copies.into_iter().next());
+        }
+        making.rules.sort();
+        making.rules.dedup_by(|a, b| a.span == b.span && a.word == b.word);
+        making
+    }
+
+    /// Tells of each query of a set operation apart; says whether there are several.
+    fn take_branches(
+        &mut self,
+        place: Place,
+        scope: &'a DerivedScope,
+        derived: &'a DerivedColumn,
+        through: Option<ColumnEdgeKind>,
+    ) -> bool {
+        if scope.kind != ScopeKind::SetOperation
+            || derived.inputs.len() < 2
+            || !self.making.branches.is_empty()
+            || self.depth > DEEPEST
+        {
+            return false;
+        }
+        for input in &derived.inputs {
+            let Some((inner, column, kind)) = self.follow(place, scope, input, through) else { continue };
+            let Some(span) = self.scope(inner).map(|scope| scope.span) else { continue };
+            let making = self.branch(place.statement).walk(inner, column, kind);
+            making.inputs.iter().for_each(|input| add_input(&mut self.making.inputs, input.clone()));
+            for relation in &making.counted {
+                if !self.making.counted.contains(relation) {
+                    self.making.counted.push(*relation);
+                }
+            }
+            // A union in a branch of a union only makes it longer.
+            if making.branches.is_empty() || making.links.iter().any(|link| link.step != Step::Copies) {
+                self.making.branches.push(MakingBranch { span, making: level(making) });
+            } else {
+                self.making.branches.extend(making.branches);
+            }
+        }
+        true
+    }
+
     /// Visits a column and what it is made of; `through` is how it takes part in what was visited
     /// before. Bounded by [`MOST_VISITS`].
     fn visit(&mut self, place: Place, derived: &'a DerivedColumn, through: Option<ColumnEdgeKind>) {
         let mut waiting = vec![(place, derived, through)];
         while let Some((place, derived, through)) = waiting.pop() {
-            if self.visited.len() >= MOST_VISITS || !self.visited.insert((place, derived.name.clone())) {
+            if self.left.get() == 0 || !self.visited.insert((place, derived.name.clone())) {
                 continue;
             }
+            self.left.set(self.left.get() - 1);
             let Some(scope) = self.scope(place) else { continue };
+            if self.take_branches(place, scope, derived, through) {
+                self.take_rules(place, scope);
+                continue;
+            }
             self.take_link(scope, derived);
-            self.take_rules(scope);
+            self.take_rules(place, scope);
             if derived.inputs.is_empty() && matches!(derived.step, Step::CountsRows | Step::Aggregates) {
                 self.take_counted(place, scope);
             }
@@ -247,14 +372,22 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn take_rules(&mut self, scope: &DerivedScope) {
-        // The first scope that computes anything is the one a sentence speaks of.
-        let is_outer = self.making.links.len() <= 1;
+    fn take_rules(&mut self, place: Place, scope: &DerivedScope) {
+        if self.computing.is_none() && !self.making.links.is_empty() {
+            self.computing = Some(place);
+        }
+        let stage = match self.computing {
+            None => RuleStage::After,
+            Some(computing) if computing == place => RuleStage::Here,
+            Some(_) => RuleStage::Before,
+        };
         self.making.rules.extend(scope.clauses.iter().map(|clause| MakingRule {
             span: clause.span,
             kind: clause.kind,
             word: clause.word.clone(),
-            is_outer,
+            scope: (place.statement, place.scope),
+            within: scope.name.clone(),
+            stage,
         }));
     }
 
@@ -313,6 +446,16 @@ impl<'a> Walk<'a> {
     fn add(&mut self, relation: Option<RelationId>, input: &ColumnInput, kind: ColumnEdgeKind) {
         add_input(&mut self.making.inputs, MakingInput { relation, column: input.column.clone(), kind });
     }
+}
+
+/// A branch that has branches itself: their rules are its own.
+fn level(mut making: Making) -> Making {
+    for branch in std::mem::take(&mut making.branches) {
+        making.links.extend(branch.making.links.into_iter().filter(|link| link.step != Step::Copies));
+        making.rules.extend(branch.making.rules.into_iter().map(|rule| MakingRule { stage: RuleStage::Before, ..rule }));
+    }
+    making.rules.sort();
+    making
 }
 
 fn add_input(inputs: &mut Vec<MakingInput>, input: MakingInput) {

@@ -2,6 +2,7 @@
 //!
 //! In: plain data of `model`. Out: plain data. Never reads a file, a clock or the store.
 
+mod call;
 mod drift;
 pub mod explain;
 mod sentence;

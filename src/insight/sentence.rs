@@ -1,71 +1,178 @@
-//! Sentences about expressions: what a reader needs before reading the SQL.
+//! Sentences about expressions: what a reader needs before reading the SQL. What a sentence says of
+//! rows is only what stands in the very scope that computes the value.
 
-use super::explain::{Making, MakingRule};
-use crate::model::{Analysis, RelationId, RowEdgeKind, Step};
+use super::{
+    call::{is_literal, one_condition, strip_parentheses, whole_call},
+    explain::{Making, MakingRule, RuleStage},
+};
+use crate::model::{Analysis, RelationId, RowEdgeKind, Span, Step};
 
 /// Longest piece of SQL that a sentence quotes, in characters.
 const LONGEST_QUOTE: usize = 90;
 /// Names that a sentence lists before it counts the rest.
 const MOST_NAMES: usize = 4;
 
-/// What `making` does, in one sentence.
+/// What `making` does, in one sentence or two.
 pub(super) fn tell(making: &Making, text: &str, analysis: &Analysis) -> String {
-    let Some(link) = making.links.first() else {
-        return "Its SQL gives it no expression.".to_owned();
+    let outside: Vec<String> =
+        rules(making, RowEdgeKind::Filter, RuleStage::After).map(|rule| quote(rule.span.of(text))).collect();
+    let after = match outside.as_slice() {
+        [] => String::new(),
+        conditions => format!(" Of the results, only rows with {} stay.", list_some(conditions)),
     };
-    let expression = quote(link.span.of(text));
+    if making.branches.is_empty() {
+        return format!("{}.{after}", tell_links(making, text, analysis));
+    }
+    let operation = operation_word(making, text);
+    let count = making.branches.len();
+    let computed = making.links.iter().any(|link| link.step != Step::Copies);
+    match (computed, making.has_plain_branches()) {
+        (true, _) => {
+            format!(
+                "{}. It works on the rows of {count} queries put together ({operation}).{after}",
+                tell_links(making, text, analysis)
+            )
+        }
+        (false, true) => {
+            format!(
+                "Puts the rows of {count} queries together ({operation}), each taking the value over from {}.{after}",
+                inputs(making, analysis)
+            )
+        }
+        (false, false) => {
+            format!("Puts the rows of {count} queries together ({operation}); each makes the value in its own way.{after}")
+        }
+    }
+}
+
+fn tell_links(making: &Making, text: &str, analysis: &Analysis) -> String {
+    let Some(link) = making.links.first() else {
+        return "Its SQL gives it no expression".to_owned();
+    };
+    let expression = strip_parentheses(link.span.of(text));
     let what = match link.step {
-        Step::Copies => format!("Copies {}", inputs(making, analysis)),
-        Step::Constant => format!("Is always {expression}"),
-        Step::CountsRows => format!("Counts rows{}", of_counted(making, analysis)),
-        Step::Aggregates => aggregate(&expression, link.span.of(text), making, analysis),
-        Step::Windows => format!("Computes {expression} over neighbouring rows"),
-        Step::Transforms => transform(&expression, link.span.of(text), making),
+        Step::Copies => copy(making, analysis),
+        Step::Constant => constant(expression),
+        Step::CountsRows | Step::Aggregates => aggregate(expression, making, analysis),
+        Step::Windows => window(expression),
+        Step::Transforms => transform(expression, making),
     };
     let inner = inner_aggregate(making, text);
-    format!("{what}{inner}{}{}.", filters(making, text), groups(making, text))
+    format!("{what}{inner}{}{}", filters(making, text), groups(making, text, analysis))
 }
 
-/// `sum(x)` → "Sums x": the verb of a well-known aggregate.
-fn aggregate(quoted: &str, expression: &str, making: &Making, analysis: &Analysis) -> String {
-    let (function, distinct) = leading_call(expression);
-    if divides(expression) {
-        return format!("Divides aggregates: {quoted}");
+fn copy(making: &Making, analysis: &Analysis) -> String {
+    match making.inputs.iter().filter(|input| input.kind.is_direct()).count() {
+        0 => "Copies a column whose origin is not known".to_owned(),
+        1 => format!("Copies {}", inputs(making, analysis)),
+        // One side of a join with USING may lack the row.
+        _ => format!("Copies one of {}, whichever the row has", inputs(making, analysis)),
     }
-    let of = inputs(making, analysis);
-    let verb = match function.as_str() {
-        "sum" => "Sums",
-        "avg" | "mean" => "Averages",
-        "min" => "Takes the smallest",
-        "max" => "Takes the largest",
-        "count" | "approx_count_distinct" | "countif" | "count_if" if making.inputs.is_empty() => "Counts rows of",
-        "count" if distinct => "Counts distinct",
-        "approx_count_distinct" => "Counts distinct (approximately)",
-        "countif" | "count_if" => return format!("Counts rows where the condition in {quoted} holds"),
-        "count" => "Counts rows with",
-        "any_value" | "first" | "last" | "arbitrary" => "Takes one value of",
-        "array_agg" | "string_agg" | "listagg" | "group_concat" | "collect_list" => "Collects",
-        _ => return format!("Aggregates: {quoted}"),
-    };
-    format!("{verb} {of}")
 }
 
-fn transform(quoted: &str, expression: &str, making: &Making) -> String {
-    let (function, _) = leading_call(expression);
-    let trimmed = expression.trim_start().to_ascii_lowercase();
+fn constant(expression: &str) -> String {
+    let quoted = quote(expression);
+    if is_literal(expression) {
+        return format!("Is always {quoted}");
+    }
+    match expression.starts_with(['@', ':', '$']) {
+        true => format!("Is the parameter {quoted}, given when it runs"),
+        false => format!("Is {quoted}, which reads no column"),
+    }
+}
+
+/// `sum(x)` → "Sums x": the verb of a well-known aggregate, where the call is the whole expression.
+fn aggregate(expression: &str, making: &Making, analysis: &Analysis) -> String {
+    let quoted = quote(expression);
+    let Some(call) = whole_call(expression) else {
+        let verb = if divides(expression) { "Divides aggregates" } else { "Computes with aggregates" };
+        return format!("{verb}: {quoted}");
+    };
+    let only = match call.arguments.as_slice() {
+        [only] => strip_parentheses(only),
+        [] => "",
+        _ if divides(expression) => return format!("Divides aggregates: {quoted}"),
+        _ => return format!("Computes with aggregates: {quoted}"),
+    };
+    match (call.function.as_str(), call.distinct, only) {
+        ("count", false, "" | "*" | "1") => return format!("Counts rows{}", of_counted(making, analysis)),
+        ("countif" | "count_if", _, condition) => return format!("Counts the rows with {}", quote(condition)),
+        ("logical_or" | "bool_or", ..) => return format!("Is true where {} is true in any row", quote(only)),
+        ("logical_and" | "bool_and" | "every", ..) => return format!("Is true where {} is true in every row", quote(only)),
+        _ => {}
+    }
+    let verb = match (call.function.as_str(), call.distinct) {
+        ("sum", false) => "Sums",
+        ("sum", true) => "Sums the distinct values of",
+        ("avg" | "mean", false) => "Averages",
+        ("min", _) => "Takes the smallest",
+        ("max", _) => "Takes the largest",
+        ("count", true) => "Counts the distinct values of",
+        ("approx_count_distinct", _) => "Counts (approximately) the distinct values of",
+        ("count", false) => "Counts the rows that have a value in",
+        ("any_value" | "arbitrary", _) => "Takes any one value of",
+        ("array_agg" | "string_agg" | "listagg" | "group_concat" | "collect_list" | "collect_set" | "array_concat_agg", _) => {
+            "Collects"
+        }
+        ("stddev" | "stddev_samp" | "stddev_pop", _) => "Takes the standard deviation of",
+        _ => return format!("Computes with aggregates: {quoted}"),
+    };
+    conditional(&call.function, verb, only)
+}
+
+/// "Sums `x` of the rows with `c`" where the argument only leaves rows out.
+fn conditional(function: &str, verb: &str, argument: &str) -> String {
+    let Some((condition, value, other)) = one_condition(argument) else { return format!("{verb} {}", quote(argument)) };
+    let other = other.map(strip_parentheses);
+    let is_null = other.is_none_or(|other| other.eq_ignore_ascii_case("null"));
+    match (function, strip_parentheses(value), other, is_null) {
+        ("sum", "1", Some("0"), _) | ("sum" | "count", "1", _, true) => format!("Counts the rows with {}", quote(condition)),
+        ("sum", value, Some("0"), _) => format!("{verb} {} of the rows with {}", quote(value), quote(condition)),
+        (_, value, _, true) => format!("{verb} {} of the rows with {}", quote(value), quote(condition)),
+        _ => format!("{verb} {}", quote(argument)),
+    }
+}
+
+fn window(expression: &str) -> String {
+    let quoted = quote(expression);
+    let start = expression.split('(').next().unwrap_or("").trim().to_ascii_lowercase();
+    match start.as_str() {
+        "row_number" => format!("Numbers the rows: {quoted}"),
+        "rank" | "dense_rank" | "percent_rank" | "ntile" | "cume_dist" => format!("Ranks the rows: {quoted}"),
+        "lag" => format!("Takes a value of an earlier row: {quoted}"),
+        "lead" => format!("Takes a value of a later row: {quoted}"),
+        "first_value" => format!("Takes the first value of the window: {quoted}"),
+        "last_value" => format!("Takes the last value of the window: {quoted}"),
+        _ => format!("Computes {quoted} for each row, over a window of rows"),
+    }
+}
+
+fn transform(expression: &str, making: &Making) -> String {
+    let quoted = quote(expression);
+    let function = whole_call(expression).map(|call| call.function).unwrap_or_default();
     let verb = match function.as_str() {
-        "safe_divide" | "div0" | "divide" => "Divides",
+        "safe_divide" | "div0" | "divide" | "ieee_divide" => "Divides",
         "coalesce" | "ifnull" | "nvl" => "Takes the first that is not null",
         "cast" | "safe_cast" | "try_cast" | "convert" => "Converts",
         "concat" => "Joins texts",
         "if" | "iff" | "iif" | "decode" => "Chooses",
-        "date_trunc" | "datetime_trunc" | "timestamp_trunc" => "Rounds down a date",
-        _ if trimmed.starts_with("case") => "Chooses",
-        _ if divides(expression) => "Divides",
+        "date_trunc" | "datetime_trunc" | "timestamp_trunc" => "Rounds a date down",
+        _ if expression.get(..4).is_some_and(|word| word.eq_ignore_ascii_case("case")) && one_case(expression) => "Chooses",
+        _ if divides(expression) && !is_call(expression) => "Divides",
         _ => "Computes",
     };
     let aggregated = if verb == "Divides" && making.aggregates() { " aggregates" } else { "" };
     format!("{verb}{aggregated}: {quoted}")
+}
+
+fn is_call(expression: &str) -> bool {
+    whole_call(expression).is_some()
+}
+
+/// Whether a text that starts with CASE also ends with END.
+fn one_case(expression: &str) -> bool {
+    let end = expression.trim_end();
+    end.len() > 7 && end.get(end.len() - 3..).is_some_and(|word| word.eq_ignore_ascii_case("end"))
 }
 
 /// The aggregate further in, where the outermost expression only computes with its result.
@@ -79,33 +186,75 @@ fn inner_aggregate(making: &Making, text: &str) -> String {
         .iter()
         .skip(1)
         .filter(|link| matches!(link.step, Step::Aggregates | Step::CountsRows))
-        .take(MOST_NAMES)
-        .map(|link| format!("{} = {}", link.column, quote(link.span.of(text))))
+        .map(|link| format!("`{}` = {}", link.column, quote(link.span.of(text))))
         .collect();
-    if inner.is_empty() { String::new() } else { format!(", with {}", inner.join(" and ")) }
+    if inner.is_empty() { String::new() } else { format!(", with {}", list_some(&inner)) }
 }
 
+/// The conditions of the scope that computes the value.
 fn filters(making: &Making, text: &str) -> String {
-    let conditions: Vec<String> =
-        outer_rules(making, RowEdgeKind::Filter).take(2).map(|rule| quote(rule.span.of(text))).collect();
-    let more = outer_rules(making, RowEdgeKind::Filter).count().saturating_sub(conditions.len());
-    match (conditions.is_empty(), more) {
-        (true, _) => String::new(),
-        (false, 0) => format!(", where {}", conditions.join(" and ")),
-        (false, more) => format!(", where {} and {more} more", conditions.join(" and ")),
+    let of_word = |having: bool| -> Vec<String> {
+        rules(making, RowEdgeKind::Filter, RuleStage::Here)
+            .filter(|rule| rule.word.eq_ignore_ascii_case("having") == having)
+            .map(|rule| quote(rule.span.of(text)))
+            .collect()
+    };
+    let mut said = String::new();
+    let (rows, groups) = (of_word(false), of_word(true));
+    if !rows.is_empty() {
+        said.push_str(&format!(", where {}", list_some(&rows)));
     }
+    if !groups.is_empty() {
+        said.push_str(&format!(", for groups with {}", list_some(&groups)));
+    }
+    said
 }
 
-fn groups(making: &Making, text: &str) -> String {
-    if !making.aggregates() {
+fn groups(making: &Making, text: &str, analysis: &Analysis) -> String {
+    let is_aggregate = making.links.first().is_some_and(|link| matches!(link.step, Step::Aggregates | Step::CountsRows));
+    if !is_aggregate {
         return String::new();
     }
-    let keys: Vec<String> = outer_rules(making, RowEdgeKind::GroupBy)
+    let keys: Vec<String> = rules(making, RowEdgeKind::GroupBy, RuleStage::Here)
         .filter(|rule| rule.word.eq_ignore_ascii_case("group by"))
-        .take(MOST_NAMES)
-        .map(|rule| quote(rule.span.of(text)))
+        .map(|rule| group_key(rule, text, analysis))
         .collect();
-    if keys.is_empty() { String::new() } else { format!(", per {}", list(&keys)) }
+    if keys.is_empty() { String::new() } else { format!(", per {}", list_some(&keys)) }
+}
+
+/// A key of a GROUP BY; a number stands for the output column at that place.
+fn group_key(rule: &MakingRule, text: &str, analysis: &Analysis) -> String {
+    let key = rule.span.of(text);
+    let at = key.trim().parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+    let scope =
+        |(statement, scope): (u32, u32)| analysis.statements.get(statement as usize)?.derivation.scopes.get(scope as usize);
+    let column = at.and_then(|at| scope(rule.scope)?.columns.get(at));
+    column.map_or_else(|| quote(key), |column| format!("`{}`", column.name))
+}
+
+/// What puts the branches together, by the words between them.
+fn operation_word(making: &Making, text: &str) -> String {
+    let mut words: Vec<&str> = Vec::new();
+    for pair in making.branches.windows(2) {
+        let [one, other] = pair else { continue };
+        let between = Span { start: one.span.end, end: other.span.start.max(one.span.end), ..one.span };
+        let between = between.of(text).to_ascii_uppercase();
+        let word = ["INTERSECT", "EXCEPT", "MINUS", "UNION ALL", "UNION DISTINCT", "UNION"];
+        let flat = between.split_whitespace().collect::<Vec<_>>().join(" ");
+        let word = word.into_iter().find(|word| flat.contains(word)).unwrap_or("UNION");
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    words.join(", ")
+}
+
+/// At most a few of `words`, the rest counted.
+fn list_some(words: &[String]) -> String {
+    match words.len() {
+        count if count > MOST_NAMES => format!("{} and {} more", words[..MOST_NAMES - 1].join(", "), count - MOST_NAMES + 1),
+        _ => list(words),
+    }
 }
 
 /// `a`, `b` and `c`.
@@ -117,9 +266,8 @@ fn list(words: &[String]) -> String {
     }
 }
 
-fn outer_rules(making: &Making, kind: RowEdgeKind) -> impl Iterator<Item = &MakingRule> {
-    let outer_known = making.rules.iter().any(|rule| rule.is_outer && rule.kind == kind);
-    making.rules.iter().filter(move |rule| rule.kind == kind && (rule.is_outer || !outer_known))
+fn rules(making: &Making, kind: RowEdgeKind, stage: RuleStage) -> impl Iterator<Item = &MakingRule> {
+    making.rules.iter().filter(move |rule| rule.kind == kind && rule.stage == stage)
 }
 
 fn inputs(making: &Making, analysis: &Analysis) -> String {
@@ -133,42 +281,66 @@ fn inputs(making: &Making, analysis: &Analysis) -> String {
             names.push(name);
         }
     }
-    match names.len() {
-        0 => "the rows".to_owned(),
-        count if count > MOST_NAMES => {
-            format!("{} and {} more", names[..MOST_NAMES].join(", "), count - MOST_NAMES)
-        }
-        _ => list(&names),
-    }
+    if names.is_empty() { "the rows".to_owned() } else { list_some(&names) }
 }
 
 fn of_counted(making: &Making, analysis: &Analysis) -> String {
-    let names: Vec<String> =
-        making.counted.iter().take(MOST_NAMES).map(|relation| format!("`{}`", last_part(analysis, *relation))).collect();
-    if names.is_empty() { String::new() } else { format!(" of {}", list(&names)) }
+    let names: Vec<String> = making.counted.iter().map(|relation| format!("`{}`", last_part(analysis, *relation))).collect();
+    if names.is_empty() { String::new() } else { format!(" of {}", list_some(&names)) }
 }
 
 fn last_part(analysis: &Analysis, relation: RelationId) -> &str {
     analysis.relations.get(relation as usize).map_or("", |name| name.last())
 }
 
-/// The function that an expression is a call of, in lower case, and whether its argument is DISTINCT.
-fn leading_call(expression: &str) -> (String, bool) {
-    let expression = expression.trim_start();
-    let end = expression.find(|letter: char| !(letter.is_alphanumeric() || letter == '_')).unwrap_or(expression.len());
-    let (name, rest) = expression.split_at(end);
-    match rest.trim_start().strip_prefix('(') {
-        Some(arguments) => {
-            let distinct = arguments.trim_start().get(..8).is_some_and(|word| word.eq_ignore_ascii_case("distinct"));
-            (name.to_ascii_lowercase(), distinct)
+/// Functions that measure: their results are numbers about many rows.
+const MEASURES: [&str; 22] = [
+    "sum",
+    "sumif",
+    "sum_if",
+    "count",
+    "countif",
+    "count_if",
+    "count_distinct",
+    "avg",
+    "mean",
+    "median",
+    "approx_count_distinct",
+    "approx_percentile",
+    "approx_quantiles",
+    "percentile_cont",
+    "percentile_disc",
+    "quantile",
+    "stddev",
+    "stddev_pop",
+    "stddev_samp",
+    "variance",
+    "corr",
+    "uniq",
+];
+
+/// Whether the expression measures many rows (`sum`, `count`, a quotient) rather than picking one value
+/// of them (`max(locale)`, `any_value`).
+pub(super) fn measures(expression: &str) -> bool {
+    let mut word = String::new();
+    for letter in expression.chars() {
+        if letter.is_alphanumeric() || letter == '_' {
+            word.push(letter.to_ascii_lowercase());
+            continue;
         }
-        None => (String::new(), false),
+        if letter == '(' && (MEASURES.contains(&word.as_str()) || word.starts_with("hll") || word.starts_with("uniq")) {
+            return true;
+        }
+        if !letter.is_whitespace() {
+            word.clear();
+        }
     }
+    divides(expression)
 }
 
 /// Whether the expression is a quotient: `/` outside quotes and comments, or a dividing function.
 pub(super) fn divides(expression: &str) -> bool {
-    let (function, _) = leading_call(expression);
+    let function = whole_call(expression).map(|call| call.function).unwrap_or_default();
     if matches!(function.as_str(), "safe_divide" | "div0" | "divide" | "ieee_divide" | "div") {
         return true;
     }
@@ -206,13 +378,37 @@ fn quote(sql: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{divides, leading_call, quote};
+    use super::{aggregate, constant, divides, measures, quote, window};
+    use crate::{insight::explain::Making, model::Analysis};
+
+    fn say(expression: &str) -> String {
+        aggregate(expression, &Making::default(), &Analysis::default())
+    }
 
     #[test]
-    fn a_call_is_told_from_a_name() {
-        assert_eq!(leading_call("COUNT( distinct x)"), ("count".to_owned(), true));
-        assert_eq!(leading_call("sum (x) + 1"), ("sum".to_owned(), false));
-        assert_eq!(leading_call("amount"), (String::new(), false));
+    fn an_aggregate_is_said_by_what_it_is_of() {
+        assert_eq!(say("SUM(price * amount)"), "Sums `price * amount`");
+        assert_eq!(say("sum(a) - sum(b)"), "Computes with aggregates: `sum(a) - sum(b)`");
+        assert_eq!(
+            say("COUNT(DISTINCT (CASE WHEN d = 1 THEN id ELSE NULL END))"),
+            "Counts the distinct values of `id` of the rows with `d = 1`"
+        );
+        assert_eq!(
+            say("COUNT(CASE WHEN a THEN id ELSE 0 END)"),
+            "Counts the rows that have a value in `CASE WHEN a THEN id ELSE 0 END`"
+        );
+        assert_eq!(say("sum(if(a, 1, 0))"), "Counts the rows with `a`");
+        assert_eq!(say("sum(if(a, x, 0))"), "Sums `x` of the rows with `a`");
+        assert_eq!(say("countif(a)"), "Counts the rows with `a`");
+        assert_eq!(say("count(*)"), "Counts rows");
+    }
+
+    #[test]
+    fn only_a_literal_is_always_the_same() {
+        assert_eq!(constant("'x'"), "Is always `'x'`");
+        assert_eq!(constant("@day"), "Is the parameter `@day`, given when it runs");
+        assert_eq!(constant("CURRENT_DATE"), "Is `CURRENT_DATE`, which reads no column");
+        assert_eq!(window("LAG(x) OVER (w)"), "Takes a value of an earlier row: `LAG(x) OVER (w)`");
     }
 
     #[test]
@@ -220,6 +416,12 @@ mod tests {
         assert!(divides("sum(a) / count(*)"));
         assert!(divides("SAFE_DIVIDE(a, b)"));
         assert!(!divides("concat(a, '/', b)"));
+    }
+
+    #[test]
+    fn picking_a_value_measures_nothing() {
+        assert!(measures("COUNT (DISTINCT client_id)") && measures("coalesce(sum(x), 0)") && measures("a / b"));
+        assert!(!measures("MAX(locale)") && !measures("ANY_VALUE(app_version)") && !measures("mode_last(ARRAY_AGG(country))"));
     }
 
     #[test]

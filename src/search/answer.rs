@@ -82,6 +82,8 @@ pub enum Why {
     ExactName,
     /// The query is the last part, or the last parts, of its name.
     ExactLastParts,
+    /// The query is the last part of its name but for the version's number.
+    ButForVersion,
     /// Its name, or its last part, starts with the query.
     NameStarts,
     /// Its name has these words of the query.

@@ -1,21 +1,24 @@
 //! Answering a query: strictly first, then with other spellings, then with any of its words.
 
-use tantivy::{DocAddress, TantivyDocument, schema::Value};
+use tantivy::{DocAddress, TantivyDocument, Term, schema::Value};
 
 use super::{
     SearchAnswer, SearchError, SearchHit, SearchQuery, SearchView,
     collect::{Collected, FacetUse, Filters, Wanted},
     index::damaged,
     parse::{Parsed, fold_names, parse, parse_name},
-    plan::{Need, Planner, SHORTEST_IN_TEXT},
+    plan::{Need, Planner, SHORTEST_IN_TEXT, stage},
     reason::Explainer,
     spelling::{find_spellings, has_term, is_known},
+    synonyms::Wording,
     tokens::WordStemmer,
     write::Stored,
 };
 
 /// Other spellings of the whole query that are offered.
 const MOST_OFFERS: usize = 3;
+/// Other wordings that are searched for.
+const MOST_WORDINGS: usize = 12;
 
 impl SearchView {
     /// The hits of a query.
@@ -45,18 +48,22 @@ impl SearchView {
         let offset = query.offset.min(100_000);
         let mut wanted = Wanted {
             most: (offset + limit).max(1),
-            words: parsed.words.len() as f32,
+            words: parsed.needed_words() as f32,
             floor: -1.0,
             today: query.now.map(|now| now / 86_400),
             facets,
             filters,
         };
-        let spellings = vec![Vec::new(); parsed.words.len()];
+        let mut stemmer = WordStemmer::new();
+        let wordings = self.find_wordings(&parsed, query, &mut stemmer)?;
+        let worth = self.weigh_words(&parsed, &mut stemmer)?;
         let mut planner = Planner {
             fields: &self.fields,
-            stemmer: WordStemmer::new(),
+            stemmer,
             parsed: &parsed,
-            spellings,
+            spellings: vec![Vec::new(); parsed.words.len()],
+            wordings: &wordings,
+            worth: &worth,
             shortest_in_text: SHORTEST_IN_TEXT,
         };
         wanted.floor = planner.floor();
@@ -64,12 +71,15 @@ impl SearchView {
         let mut answer = SearchAnswer::default();
         if found.total == 0 && !parsed.is_open() {
             found = self.search_further(&mut planner, &mut wanted, &mut answer)?;
+        } else if is_weak(&parsed, &found) {
+            found = self.search_better(&mut planner, &mut wanted, &mut answer, found)?;
         }
         answer.total = found.total;
         if facets == FacetUse::Counted {
             answer.facets = found.facet_counts();
         }
-        let mut explainer = Explainer { stemmer: WordStemmer::new(), parsed: &parsed, spellings: &planner.spellings };
+        let mut explainer =
+            Explainer { stemmer: WordStemmer::new(), parsed: &parsed, spellings: &planner.spellings, wordings: &wordings };
         for (score, address) in found.best.iter().skip(offset).take(limit) {
             answer.hits.push(self.show_hit(*address, *score, &mut explainer)?);
         }
@@ -91,6 +101,55 @@ impl SearchView {
             }
         }
         Ok(parsed)
+    }
+
+    /// Other wordings of the query's words: synonyms, and neighbours that names write as one word.
+    fn find_wordings(&self, parsed: &Parsed, query: &SearchQuery, stemmer: &mut WordStemmer) -> tantivy::Result<Vec<Wording>> {
+        let words = parsed.shown_words();
+        let mut wordings = query.synonyms.find(stemmer, &words);
+        for (from, pair) in words.windows(2).enumerate() {
+            let joined = pair.concat();
+            if has_term(&self.searcher, self.fields.name, &joined)? || has_term(&self.searcher, self.fields.column, &joined)? {
+                wordings.push(Wording { from, to: from + 2, words: vec![joined] });
+            }
+        }
+        wordings.truncate(MOST_WORDINGS);
+        Ok(wordings)
+    }
+
+    /// What each word tells, 0 to 1: one that every name has tells little.
+    fn weigh_words(&self, parsed: &Parsed, stemmer: &mut WordStemmer) -> tantivy::Result<Vec<f32>> {
+        let all = (self.searcher.num_docs().max(2) as f32).ln();
+        let mut worth = Vec::with_capacity(parsed.words.len());
+        for word in &parsed.words {
+            let stem = stemmer.stem(&word.text);
+            let mut having = 1;
+            for field in [self.fields.name_stem, self.fields.column, self.fields.text] {
+                having = having.max(self.searcher.doc_freq(&Term::from_field_text(field, &stem))?);
+            }
+            worth.push((1.0 - (having as f32).ln() / all).clamp(0.2, 1.0));
+        }
+        Ok(worth)
+    }
+
+    /// Where what has every word has it only in its columns and descriptions: what has the telling
+    /// words in its name, if that is better.
+    fn search_better(
+        &self,
+        planner: &mut Planner<'_>,
+        wanted: &mut Wanted,
+        answer: &mut SearchAnswer,
+        found: Collected,
+    ) -> tantivy::Result<Collected> {
+        let floor = std::mem::replace(&mut wanted.floor, stage::CALLED);
+        let any = self.searcher.search(&planner.plan(Need::Any), wanted)?;
+        let best = |found: &Collected| found.best.first().map_or(0.0, |(score, _)| *score);
+        if best(&any) <= best(&found) {
+            wanted.floor = floor;
+            return Ok(found);
+        }
+        answer.relaxed = true;
+        Ok(any)
     }
 
     fn search_further(
@@ -136,6 +195,12 @@ impl SearchView {
         let why = explainer.explain(&stored);
         Ok(SearchHit { found: stored.found, name_marks, summary_marks, why, score })
     }
+}
+
+/// Whether a query of several words found nothing that has them in better places than columns.
+fn is_weak(parsed: &Parsed, found: &Collected) -> bool {
+    let needed = parsed.needed_words();
+    needed > 2 && found.best.first().is_some_and(|(score, _)| *score < stage::COLUMN * needed as f32)
 }
 
 /// The words with each unknown one replaced: by its best spelling, then the others one at a time.

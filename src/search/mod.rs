@@ -16,6 +16,7 @@ mod query;
 mod reason;
 mod schema;
 mod spelling;
+mod synonyms;
 mod tokens;
 mod write;
 
@@ -24,3 +25,4 @@ pub use document::*;
 pub use error::*;
 pub use index::{IndexWriter, SearchIndex, SearchView};
 pub use query::*;
+pub use synonyms::Synonyms;

@@ -6,9 +6,31 @@ use super::{
 };
 
 /// Words that only make a question of a query; left out where other words remain.
-const FILLERS: [&str; 34] = [
-    "a", "an", "and", "are", "by", "can", "do", "does", "find", "for", "from", "get", "how", "i", "in", "is", "me", "my", "of",
-    "on", "or", "our", "show", "the", "this", "to", "we", "what", "where", "which", "who", "why", "with", "you",
+const FILLERS: [&str; 50] = [
+    "a", "an", "and", "any", "are", "as", "at", "be", "by", "can", "did", "do", "does", "find", "for", "from", "get", "had",
+    "has", "have", "how", "i", "in", "is", "it", "its", "many", "me", "much", "my", "of", "on", "or", "our", "show", "that",
+    "the", "there", "this", "to", "was", "we", "were", "what", "where", "which", "who", "why", "with", "you",
+];
+
+/// Words that say what kind of answer is wanted rather than about what; hits need not have them where
+/// other words remain.
+const SOFT: [&str; 16] = [
+    "all",
+    "data",
+    "dataset",
+    "datasets",
+    "each",
+    "every",
+    "info",
+    "information",
+    "list",
+    "lists",
+    "number",
+    "per",
+    "people",
+    "table",
+    "tables",
+    "total",
 ];
 
 /// A query, understood.
@@ -16,7 +38,9 @@ const FILLERS: [&str; 34] = [
 pub(super) struct Parsed {
     /// Spellings of the whole text as a name, as written but for quotes and blanks.
     pub(super) names: Vec<String>,
-    /// Words that must be found, in order.
+    /// The words joined by `_`, as names are: all of them, then without what may be left out.
+    pub(super) spoken: Vec<String>,
+    /// Words to be found, in order.
     pub(super) words: Vec<Word>,
     /// Words that must follow each other.
     pub(super) phrases: Vec<Vec<String>>,
@@ -37,6 +61,10 @@ pub(super) struct Word {
     pub(super) parts: Vec<String>,
     /// Whether it may be the beginning of a longer word: the last one while it is being typed.
     pub(super) is_prefix: bool,
+    /// Whether hits need not have it.
+    pub(super) is_soft: bool,
+    /// Whether it stands in a longer name (`is` in `is_dau`), where no word is a mere filler.
+    in_name: bool,
 }
 
 /// Understands a text.
@@ -46,7 +74,12 @@ pub(super) fn parse(text: &str) -> Parsed {
     for token in cut_tokens(&text) {
         parsed.take(token);
     }
+    parsed.spoken = parsed.speak();
     parsed.drop_fillers();
+    parsed.spoken.push(parsed.speak_words(|_| true));
+    parsed.spoken.push(parsed.speak_words(|word| !word.is_soft));
+    parsed.spoken.retain(|key| key.contains('_'));
+    parsed.spoken.dedup();
     let ends_open = text.chars().last().is_some_and(char::is_alphanumeric);
     if let Some(last) = parsed.words.last_mut() {
         last.is_prefix = ends_open && last.text.chars().count() >= 2;
@@ -59,6 +92,7 @@ pub(super) fn parse_name(text: &str) -> Parsed {
     let text: String = text.chars().take(SearchQuery::LONGEST).collect();
     let mut parsed = Parsed { names: spell_names(&text), ..Parsed::default() };
     parsed.add_words(&text);
+    parsed.spoken = parsed.speak();
     parsed
 }
 
@@ -66,6 +100,20 @@ impl Parsed {
     /// The words again, as one text.
     pub(super) fn shown_words(&self) -> Vec<String> {
         self.words.iter().map(|word| word.text.clone()).collect()
+    }
+
+    /// How many words hits must have.
+    pub(super) fn needed_words(&self) -> usize {
+        self.words.iter().filter(|word| !word.is_soft).count()
+    }
+
+    fn speak(&self) -> Vec<String> {
+        vec![self.speak_words(|_| true)]
+    }
+
+    fn speak_words(&self, keep: impl Fn(&Word) -> bool) -> String {
+        let words: Vec<&str> = self.words.iter().filter(|word| keep(word)).map(|word| word.text.as_str()).collect();
+        words.join("_")
     }
 
     /// Whether nothing but filters was asked.
@@ -93,22 +141,28 @@ impl Parsed {
     }
 
     fn add_words(&mut self, text: &str) {
-        let mut pieces = cut_name(text).into_iter().peekable();
+        let pieces = cut_name(text);
+        let in_name = pieces.iter().filter(|piece| !piece.is_part).count() > 1 && !text.contains(char::is_whitespace);
+        let mut pieces = pieces.into_iter().peekable();
         while let Some(piece) = pieces.next() {
             let mut parts = Vec::new();
             while let Some(part) = pieces.next_if(|next| next.is_part) {
                 parts.push(part.text);
             }
             if self.words.len() < SearchQuery::MOST_WORDS {
-                self.words.push(Word { text: piece.text, parts, is_prefix: false });
+                self.words.push(Word { text: piece.text, parts, is_prefix: false, is_soft: false, in_name });
             }
         }
     }
 
     fn drop_fillers(&mut self) {
-        let is_filler = |word: &Word| FILLERS.contains(&word.text.as_str());
+        let is_filler = |word: &Word| !word.in_name && FILLERS.contains(&word.text.as_str());
         if self.words.iter().any(|word| !is_filler(word)) {
             self.words.retain(|word| !is_filler(word));
+        }
+        let is_soft = |word: &Word| !word.in_name && SOFT.contains(&word.text.as_str());
+        if self.words.iter().any(|word| !is_soft(word)) {
+            self.words.iter_mut().for_each(|word| word.is_soft = is_soft(word));
         }
         let mut seen = std::collections::BTreeSet::new();
         self.words.retain(|word| seen.insert(word.text.clone()));
@@ -194,7 +248,16 @@ mod tests {
     fn words_are_cut_and_fillers_dropped_where_others_remain() {
         assert_eq!(words("where is the churn_rate"), ["churn", "rate"]);
         assert_eq!(words("where is"), ["where", "is"]);
+        assert_eq!(words("is_dau"), ["is", "dau"], "a name has no fillers");
         assert_eq!(words("a\"b"), ["b"], "a quote without end is a letter");
+    }
+
+    #[test]
+    fn soft_words_need_not_be_found_where_others_remain() {
+        let parsed = parse("list of country codes ");
+        assert_eq!((parsed.shown_words().len(), parsed.needed_words()), (3, 2));
+        assert_eq!(parsed.spoken, ["list_of_country_codes", "list_country_codes", "country_codes"]);
+        assert_eq!(parse("all data ").needed_words(), 2);
     }
 
     #[test]

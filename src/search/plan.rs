@@ -13,6 +13,7 @@ use tantivy::{
 use super::{
     parse::{Parsed, Word, fold_names},
     schema::Fields,
+    synonyms::Wording,
     tokens::{WordStemmer, shorten},
 };
 
@@ -26,9 +27,13 @@ pub(super) mod stage {
     pub(in crate::search) const ALIAS: f32 = 9_000.0;
     /// The last parts of the name.
     pub(in crate::search) const LAST_PARTS: f32 = 2_500.0;
+    /// The last parts of the name, said as words.
+    pub(in crate::search) const SPOKEN: f32 = 2_400.0;
+    /// The same, but for the version's number.
+    pub(in crate::search) const UNVERSIONED: f32 = 1_200.0;
     /// A column with the end of its asset's name.
     pub(in crate::search) const COLUMN_OF_ASSET: f32 = 2_000.0;
-    /// A column's name, in addition to the words.
+    /// A column's name, for each word in addition to the words.
     pub(in crate::search) const COLUMN_NAME: f32 = 9.0;
     /// The name starts with the text, in addition to the words.
     pub(in crate::search) const NAME_STARTS: f32 = 8.0;
@@ -46,6 +51,8 @@ pub(super) mod stage {
     pub(in crate::search) const COLUMN_PREFIX: f32 = 25.0;
     /// A word of one of an asset's columns.
     pub(in crate::search) const COLUMNS: f32 = 23.0;
+    /// A word of one of an asset's many columns.
+    pub(in crate::search) const MANY_COLUMNS: f32 = 4.0;
     /// A word of a friendly name, synonym or alias.
     pub(in crate::search) const CALLED: f32 = 19.0;
     /// The beginning of such a word.
@@ -60,6 +67,10 @@ pub(super) mod stage {
     pub(in crate::search) const OF_ASSET: f32 = 3.0;
     /// What another spelling is worth.
     pub(in crate::search) const SPELLING: f32 = 0.6;
+    /// What another wording is worth.
+    pub(in crate::search) const WORDING: f32 = 0.65;
+    /// What a word is worth that hits need not have.
+    pub(in crate::search) const SOFT: f32 = 0.2;
 }
 
 /// Longest text that names are compared with as a beginning.
@@ -84,6 +95,10 @@ pub(super) struct Planner<'a> {
     pub(super) parsed: &'a Parsed,
     /// Per word the spellings that are searched for instead; empty for most.
     pub(super) spellings: Vec<Vec<String>>,
+    /// Other wordings of some of the words.
+    pub(super) wordings: &'a [Wording],
+    /// Per word what it is worth where any will do, 0 to 1: rare ones tell more.
+    pub(super) worth: &'a [f32],
     /// Letters from which a word may be the beginning of a word of a description.
     pub(super) shortest_in_text: usize,
 }
@@ -98,7 +113,7 @@ impl Planner<'_> {
 
     /// What a hit must score above: a column is no hit by words of its asset alone.
     pub(super) fn floor(&self) -> f32 {
-        if self.parsed.words.is_empty() { -1.0 } else { stage::OF_ASSET * self.parsed.words.len() as f32 + 0.1 }
+        if self.parsed.words.is_empty() { -1.0 } else { stage::OF_ASSET * self.parsed.needed_words() as f32 + 0.1 }
     }
 
     fn plan_names(&self) -> Vec<Box<dyn Query>> {
@@ -115,6 +130,12 @@ impl Planner<'_> {
             let column = if key.contains('.') { stage::COLUMN_OF_ASSET } else { stage::COLUMN_NAME };
             whole[3].push(fixed(term(fields.column_name, &key), column));
         }
+        for key in &self.parsed.spoken {
+            let words = key.matches('_').count() + 1;
+            whole[2].push(fixed(term(fields.spoken, key), stage::SPOKEN));
+            whole[2].push(fixed(term(fields.unversioned, key), stage::UNVERSIONED));
+            whole[3].push(fixed(term(fields.column_name, key), stage::COLUMN_NAME * words as f32));
+        }
         queries.extend(whole.into_iter().filter(|queries| !queries.is_empty()).map(best));
         queries
     }
@@ -124,6 +145,7 @@ impl Planner<'_> {
         let mut clauses: Vec<(Occur, Box<dyn Query>)> = Vec::new();
         let occur = if need == Need::All { Occur::Must } else { Occur::Should };
         for (at, word) in parsed.words.iter().enumerate() {
+            let occur = if word.is_soft { Occur::Should } else { occur };
             clauses.push((occur, self.plan_word(word, at, need)));
         }
         for phrase in &parsed.phrases {
@@ -162,28 +184,39 @@ impl Planner<'_> {
     }
 
     fn plan_word(&mut self, word: &Word, at: usize, need: Need) -> Box<dyn Query> {
-        let mut queries = self.plan_spelling(&word.text, 1.0, need);
+        let worth = match (word.is_soft, need) {
+            (true, _) => stage::SOFT,
+            (false, Need::All) => 1.0,
+            (false, Need::Any) => self.worth.get(at).copied().unwrap_or(1.0),
+        };
+        let mut queries = self.plan_spelling(&word.text, worth, need);
         let fields = self.fields;
         if !word.parts.is_empty() {
-            let all = |field: Field| {
-                let parts = word.parts.iter().map(|part| (Occur::Must, term(field, part))).collect();
-                Box::new(BooleanQuery::new(parts)) as Box<dyn Query>
-            };
-            queries.push(fixed(all(fields.name), stage::NAME_PREFIX));
-            queries.push(fixed(all(fields.column), stage::COLUMN_PREFIX));
+            queries.push(fixed(all_terms(fields.name, &word.parts), stage::NAME_PREFIX * worth));
+            queries.push(fixed(all_terms(fields.column, &word.parts), stage::COLUMN_PREFIX * worth));
         }
         if word.is_prefix {
-            queries.push(fixed(beginning(fields.name, &word.text), stage::NAME_PREFIX));
-            queries.push(fixed(beginning(fields.column, &word.text), stage::COLUMN_PREFIX));
-            queries.push(fixed(beginning(fields.called, &word.text), stage::CALLED_PREFIX));
+            queries.push(fixed(beginning(fields.name, &word.text), stage::NAME_PREFIX * worth));
+            queries.push(fixed(beginning(fields.column, &word.text), stage::COLUMN_PREFIX * worth));
+            queries.push(fixed(beginning(fields.called, &word.text), stage::CALLED_PREFIX * worth));
             if word.text.chars().count() >= self.shortest_in_text {
-                queries.push(fixed(beginning(fields.text, &word.text), stage::TEXT_PREFIX));
+                queries.push(fixed(beginning(fields.text, &word.text), stage::TEXT_PREFIX * worth));
             }
         }
         for spelling in self.spellings.get(at).cloned().unwrap_or_default() {
-            queries.extend(self.plan_spelling(&spelling, stage::SPELLING, need));
+            queries.extend(self.plan_spelling(&spelling, stage::SPELLING * worth, need));
+        }
+        for wording in self.wordings.iter().filter(|wording| (wording.from..wording.to).contains(&at)) {
+            queries.push(self.plan_wording(&wording.words, worth, need));
         }
         best(queries)
+    }
+
+    /// All words of another wording: each adds its share of what one word is worth.
+    fn plan_wording(&mut self, words: &[String], worth: f32, need: Need) -> Box<dyn Query> {
+        let share = stage::WORDING * worth / words.len().max(1) as f32;
+        let clauses = words.iter().map(|word| (Occur::Must, best(self.plan_spelling(word, share, need)))).collect();
+        Box::new(BooleanQuery::new(clauses))
     }
 
     fn plan_spelling(&mut self, word: &str, weight: f32, need: Need) -> Vec<Box<dyn Query>> {
@@ -194,6 +227,7 @@ impl Planner<'_> {
             fixed(term(fields.name_stem, &stem), stage::NAME_STEM * weight),
             fixed(term(fields.column, word), stage::COLUMN * weight),
             fixed(term(fields.columns, word), stage::COLUMNS * weight),
+            fixed(term(fields.many_columns, word), stage::MANY_COLUMNS * weight),
             fixed(term(fields.called, word), stage::CALLED * weight),
             fixed(term(fields.text, &stem), stage::TEXT * weight),
             fixed(term(fields.label, word), stage::LABEL * weight),
@@ -201,11 +235,12 @@ impl Planner<'_> {
         if stem != word {
             queries.push(fixed(term(fields.column, &stem), (stage::COLUMN - 1.0) * weight));
             queries.push(fixed(term(fields.columns, &stem), (stage::COLUMNS - 1.0) * weight));
+            queries.push(fixed(term(fields.many_columns, &stem), (stage::MANY_COLUMNS - 1.0) * weight));
             queries.push(fixed(term(fields.called, &stem), (stage::CALLED - 1.0) * weight));
             queries.push(fixed(term(fields.label, &stem), (stage::LABEL - 1.0) * weight));
         }
         if need == Need::All && self.parsed.words.len() > 1 {
-            queries.push(fixed(term(fields.of_asset, word), stage::OF_ASSET));
+            queries.push(fixed(term(fields.of_asset, word), stage::OF_ASSET * weight.min(1.0)));
         }
         queries
     }
@@ -229,6 +264,7 @@ impl Planner<'_> {
         best(vec![
             fixed(all_terms(self.fields.column, words), stage::COLUMN),
             fixed(all_terms(self.fields.columns, words), stage::COLUMNS),
+            fixed(all_terms(self.fields.many_columns, words), stage::COLUMNS),
         ])
     }
 

@@ -1,13 +1,17 @@
 //! What is asked of the index.
 
+use std::sync::Arc;
+
 use serde::Serialize;
+
+use super::Synonyms;
 
 /// A search: words as typed, facets chosen, the hits wanted.
 ///
 /// The words may hold `"phrases"`, `-not`, and the filters `owner:` `kind:` `tag:` `column:`
 /// `deprecated:` `described:` `source:` (negated by a leading `-`). A whole name in any spelling
 /// (quoted, backticked, `project:dataset.table`) puts that asset first.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct SearchQuery {
     /// The words.
     pub text: String,
@@ -19,6 +23,8 @@ pub struct SearchQuery {
     pub limit: usize,
     /// The time now, seconds since 1970 UTC, by which fresh things win ties; `None` to leave it out.
     pub now: Option<i64>,
+    /// Words that mean the same.
+    pub synonyms: Arc<Synonyms>,
 }
 
 impl SearchQuery {

@@ -3,8 +3,9 @@
 use super::{
     Why,
     parse::{Parsed, Word, fold_names},
+    synonyms::Wording,
     tokens::{Piece, WordStemmer, cut_name, fold_name},
-    write::{Stored, last_part, tails},
+    write::{Stored, last_part, speak, tails, without_version},
 };
 
 /// Explains hits of one query.
@@ -13,6 +14,8 @@ pub(super) struct Explainer<'a> {
     pub(super) parsed: &'a Parsed,
     /// Per word the spellings that were searched for instead.
     pub(super) spellings: &'a [Vec<String>],
+    /// Other wordings of some of the words.
+    pub(super) wordings: &'a [Wording],
 }
 
 /// Byte ranges, sorted, apart.
@@ -57,8 +60,10 @@ impl Explainer<'_> {
     /// How many letters of a piece a word matches; `None` for none.
     fn matched_letters(&mut self, word: &Word, at: usize, piece: &Piece) -> Option<usize> {
         let whole = piece.text.chars().count();
+        let mut wordings = self.wordings.iter().filter(|wording| (wording.from..wording.to).contains(&at));
         let is_same = piece.text == word.text
             || word.parts.contains(&piece.text)
+            || wordings.any(|wording| wording.words.contains(&piece.text))
             || self.spellings.get(at).is_some_and(|spellings| spellings.contains(&piece.text));
         if is_same {
             return Some(whole);
@@ -129,6 +134,15 @@ impl Explainer<'_> {
         if tails(&whole).any(|tail| keys.iter().any(|key| key == tail)) {
             return Some(Why::ExactLastParts);
         }
+        for tail in tails(&stored.found.name) {
+            let said = speak(tail);
+            if self.parsed.spoken.contains(&said) {
+                return Some(Why::ExactLastParts);
+            }
+            if without_version(&said).is_some_and(|said| self.parsed.spoken.iter().any(|key| key == said)) {
+                return Some(Why::ButForVersion);
+            }
+        }
         let starts = |key: &String| {
             let joined = key.replace(' ', "_");
             joined.chars().count() >= 2 && tails(&whole).any(|tail| tail.starts_with(&joined))
@@ -194,6 +208,7 @@ impl Why {
         match self {
             Why::ExactName => "exact name".to_owned(),
             Why::ExactLastParts => "exact last part of the name".to_owned(),
+            Why::ButForVersion => "name but for its version".to_owned(),
             Why::NameStarts => "name starts with it".to_owned(),
             Why::NameHas(words) => format!("name has {}", words.join(", ")),
             Why::CalledAlso(words) => format!("also called {}", words.join(", ")),

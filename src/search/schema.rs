@@ -9,7 +9,7 @@ use super::SearchDocument;
 use crate::model::AssetKind;
 
 /// Part of the schema, so that an index of another layout does not open.
-const LAYOUT: &str = "layout_1";
+const LAYOUT: &str = "layout_2";
 
 /// The fields.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,11 @@ pub(super) struct Fields {
     pub(super) alias: Field,
     /// An asset's last parts, folded: of `a.b.c`, `c` and `b.c`.
     pub(super) last_parts: Field,
+    /// The words of an asset's last parts joined by `_`: of `a.b.daily-users_v2`, `daily_users_v2`,
+    /// `b_daily_users_v2`, …
+    pub(super) spoken: Field,
+    /// The same without the number of a version at the end: `daily_users`.
+    pub(super) unversioned: Field,
     /// A column's path, with ever more of its asset's name before it, folded.
     pub(super) column_name: Field,
     /// Pieces of an asset's name.
@@ -32,8 +37,10 @@ pub(super) struct Fields {
     pub(super) name_stem: Field,
     /// On a column, pieces and stems of its name.
     pub(super) column: Field,
-    /// On an asset, pieces and stems of the names of all its columns.
+    /// On an asset with few columns, pieces and stems of the names of all of them.
     pub(super) columns: Field,
+    /// On an asset with many columns, the same: any word is somewhere in there.
+    pub(super) many_columns: Field,
     /// On a column, pieces of its asset's last part.
     pub(super) of_asset: Field,
     /// Pieces and stems of friendly names, synonyms and aliases.
@@ -71,11 +78,14 @@ pub(super) fn build_schema() -> (Schema, Fields) {
         whole_name: schema.add_text_field("whole_name", words.clone()),
         alias: schema.add_text_field("alias", words.clone()),
         last_parts: schema.add_text_field("last_parts", words.clone()),
+        spoken: schema.add_text_field("spoken", words.clone()),
+        unversioned: schema.add_text_field("unversioned", words.clone()),
         column_name: schema.add_text_field("column_name", words.clone()),
         name: schema.add_text_field("name", phrases.clone()),
         name_stem: schema.add_text_field("name_stem", words.clone()),
         column: schema.add_text_field("column", words.clone()),
         columns: schema.add_text_field("columns", words.clone()),
+        many_columns: schema.add_text_field("many_columns", words.clone()),
         of_asset: schema.add_text_field("of_asset", words.clone()),
         called: schema.add_text_field("called", phrases),
         text: schema.add_text_field("text", prose),

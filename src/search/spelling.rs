@@ -15,7 +15,7 @@ const MOST_TERMS: usize = 2_000;
 /// beginning.
 pub(super) fn is_known(searcher: &Searcher, fields: &Fields, stemmer: &mut WordStemmer, word: &Word) -> tantivy::Result<bool> {
     let stem = stemmer.stem(&word.text);
-    let places = [fields.name, fields.column, fields.columns, fields.called, fields.label];
+    let places = [fields.name, fields.column, fields.columns, fields.many_columns, fields.called, fields.label];
     for field in places {
         if has_term(searcher, field, &word.text)? {
             return Ok(true);

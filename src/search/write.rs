@@ -21,6 +21,8 @@ const SUMMARY: usize = 300;
 const LONGEST_TEXT: usize = 20_000;
 /// Columns of an asset that are searched.
 const MOST_COLUMNS: usize = 20_000;
+/// Columns from which on an asset has many: their names hold any word.
+const MANY_COLUMNS: usize = 120;
 /// Names of columns that are kept with an asset, to say which matched.
 const KEPT_COLUMNS: usize = 400;
 
@@ -71,6 +73,13 @@ impl Maker<'_> {
             made.add_text(fields.last_parts, part);
         }
         made.add_text(fields.whole_name, &whole);
+        for part in tails(&document.name) {
+            let spoken = speak(part);
+            if let Some(unversioned) = without_version(&spoken) {
+                made.add_text(fields.unversioned, unversioned);
+            }
+            made.add_text(fields.spoken, spoken);
+        }
         for alias in &document.aliases {
             made.add_text(fields.alias, fold_name(alias));
         }
@@ -85,8 +94,9 @@ impl Maker<'_> {
         for column in document.columns.iter().take(MOST_COLUMNS) {
             self.gather_words(&column.path, &mut words);
         }
+        let field = if document.columns.len() < MANY_COLUMNS { fields.columns } else { fields.many_columns };
         for word in words {
-            made.add_text(fields.columns, word);
+            made.add_text(field, word);
         }
         let words = cut_words(last).len();
         self.add_common(&mut made, &document.description, AssetKind::ALL.iter().position(|kind| *kind == document.kind), words);
@@ -104,6 +114,10 @@ impl Maker<'_> {
         let mut made = TantivyDocument::new();
         let path = fold_name(&column.path);
         made.add_text(fields.column_name, &path);
+        let spoken = speak(&column.path);
+        if spoken != path {
+            made.add_text(fields.column_name, spoken);
+        }
         for tail in tails(&fold_name(&document.name)) {
             made.add_text(fields.column_name, shorten(&format!("{tail}.{path}")));
         }
@@ -200,6 +214,19 @@ impl Maker<'_> {
             words.insert(piece.text);
         }
     }
+}
+
+/// The words of a name joined by `_`, in lower case.
+pub(super) fn speak(name: &str) -> String {
+    let words: Vec<String> = cut_words(name).into_iter().map(|piece| piece.text).collect();
+    shorten(&words.join("_"))
+}
+
+/// A spoken name without `_v2` at its end; `None` where no such thing is there.
+pub(super) fn without_version(spoken: &str) -> Option<&str> {
+    let (front, version) = spoken.rsplit_once('_')?;
+    let number = version.strip_prefix('v')?;
+    (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(front)
 }
 
 /// The last part of a name.

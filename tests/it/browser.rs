@@ -22,6 +22,10 @@ use wellspring::{
 
 use super::little_company;
 
+mod accessibility;
+mod hostile;
+mod journeys;
+
 const MART: &str = "/assets/bigquery/shop.marts.subscription_churn_monthly";
 
 /// A served company and a browser that looks at it.
@@ -346,9 +350,9 @@ async fn without_scripts_every_way_still_leads_on() {
     assert!(reader.has("html[data-theme=dark]").await);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_page_fits_a_pocket_and_a_desk() {
-    let pages = [
+/// Every page of the little company: (name, address).
+fn pages() -> Vec<(&'static str, String)> {
+    vec![
         ("home", "/".to_owned()),
         ("search", "/search?q=churn".to_owned()),
         ("asset", MART.to_owned()),
@@ -370,7 +374,12 @@ async fn every_page_fits_a_pocket_and_a_desk() {
         ("progress", "/progress".to_owned()),
         ("help", "/help".to_owned()),
         ("query", "/query?sql=select+*+from+shop.marts.subscription_churn_monthly+join+elsewhere.x+using+(month)".to_owned()),
-    ];
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_fits_a_pocket_and_a_desk() {
+    let pages = pages();
     for (width, word) in [(Width::Desk, "1440"), (Width::Lap, "1024"), (Width::Pocket, "390")] {
         let Some(reader) = reader(width).await else { return };
         for (name, path) in &pages {

@@ -1,10 +1,13 @@
 //! What searching finds, in which order and why; and that an exact name always comes first.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use wellspring::{
     model::{AssetId, AssetKind, RunNumber},
     search::{
-        Facet, FacetFilter, SearchAnswer, SearchColumn, SearchDocument, SearchError, SearchIndex, SearchQuery, SearchView, Why,
+        Facet, FacetFilter, SearchAnswer, SearchColumn, SearchDocument, SearchError, SearchIndex, SearchQuery, SearchView,
+        Synonyms, Why,
     },
 };
 
@@ -392,4 +395,45 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn names_are_found_as_they_are_said_and_but_for_their_version() {
+    let (_folder, view) = index(&[
+        document(1, "p.static.country_codes_v1"),
+        document(2, "p.static.country_list_codes"),
+        SearchDocument { columns: columns(&["country", "code"]), usage: 900, ..document(3, "p.fonts.font_list") },
+        document(4, "p.telemetry.new_tab_visits"),
+        document(5, "p.telemetry.newtab"),
+    ]);
+    assert_eq!(search(&view, "list of country codes")[0], "p.static.country_codes_v1");
+    assert_eq!(search(&view, "telemetry new tab visits")[0], "p.telemetry.new_tab_visits");
+    assert_eq!(
+        search(&view, "new tab"),
+        ["p.telemetry.new_tab_visits", "p.telemetry.newtab"],
+        "neighbours are tried as one word"
+    );
+}
+
+#[test]
+fn a_wide_table_has_every_word_somewhere_and_is_no_answer_before_a_name() {
+    let wide: Vec<String> = (0..400).map(|at| format!("column_{at}")).chain(["lost".into(), "user_country".into()]).collect();
+    let wide = columns(&wide.iter().map(String::as_str).collect::<Vec<_>>());
+    let (_folder, view) = index(&[
+        SearchDocument { columns: wide, usage: 900, description: "Uninstalling.".into(), ..document(1, "p.raw.metrics") },
+        document(2, "p.telemetry.uninstalls_by_country"),
+    ]);
+    let answer = view.search(&SearchQuery::new("users lost to uninstalling by country")).unwrap();
+    assert_eq!(names(&answer)[0], "p.telemetry.uninstalls_by_country");
+    assert!(answer.relaxed, "it does not have every word, and the answer says so");
+}
+
+#[test]
+fn words_that_mean_the_same_find_each_other() {
+    let (_folder, view) = index(&[document(1, "p.marts.client_ltv"), document(2, "p.events.urlbar_clicks")]);
+    let synonyms = Arc::new(Synonyms::new(&[vec!["address bar".to_owned(), "urlbar".to_owned()]]));
+    let ask = |text: &str| names(&view.search(&SearchQuery { synonyms: synonyms.clone(), ..SearchQuery::new(text) }).unwrap());
+    assert_eq!(ask("lifetime value"), ["p.marts.client_ltv"]);
+    assert_eq!(ask("clicks in the address bar"), ["p.events.urlbar_clicks"]);
+    assert_eq!(search(&view, "address bar"), Vec::<String>::new(), "only what is configured means the same");
 }

@@ -8,7 +8,7 @@ use axum::{
 };
 
 use crate::{
-    catalog::{ExplainStep, Explanation},
+    catalog::{ExplainBranch, ExplainStep, Explanation},
     web::{
         error::PageError,
         extract::{Chrome, Visit},
@@ -29,6 +29,12 @@ impl ExplainPage {
     /// Whether `step` is used by the step before it alone, so that nothing need be said.
     fn follows(&self, step: &ExplainStep) -> bool {
         step.used_by.as_slice() == [step.number.saturating_sub(1)]
+    }
+
+    /// The queries that make a step's column together, and other statements that write it.
+    fn branches<'s>(&self, step: &'s ExplainStep) -> Vec<(&'static str, &'s [ExplainBranch])> {
+        let both = [("query", step.branches.as_slice()), ("also written", step.others.as_slice())];
+        both.into_iter().filter(|(_, branches)| !branches.is_empty()).collect()
     }
 
     /// The newest change of any file on the way.

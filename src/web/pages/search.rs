@@ -29,6 +29,10 @@ struct SearchPage {
     facets: Vec<FacetGroup>,
     chosen: Vec<ChosenFilter>,
     without_filters: String,
+    /// Whether every hit says why it stands where it stands.
+    explains: bool,
+    /// The same page with or without these reasons.
+    why_url: String,
     page: usize,
     pages: usize,
     previous: Option<String>,
@@ -126,7 +130,16 @@ pub(crate) async fn show_search(visit: Visit) -> Result<Response, PageError> {
     let turn = |page: usize| address(&query, &query.filters, page);
     let mut chrome = visit.chrome.clone();
     chrome.search.clone_from(&query.text);
+    let explains = visit.query.get("why") == Some("1");
+    let here = turn(query.page);
+    let why_url = match (explains, here.contains('?')) {
+        (true, _) => here,
+        (false, true) => format!("{here}&why=1"),
+        (false, false) => format!("{here}?why=1"),
+    };
     visit.answer(&SearchPage {
+        explains,
+        why_url,
         chrome,
         facets: facet_groups(&query, &answer),
         chosen: chosen_filters(&query),
