@@ -249,7 +249,7 @@ mod tests {
         assert_eq!(words("where is the churn_rate"), ["churn", "rate"]);
         assert_eq!(words("where is"), ["where", "is"]);
         assert_eq!(words("is_dau"), ["is", "dau"], "a name has no fillers");
-        assert_eq!(words("a\"b"), ["b"], "a quote without end is a letter");
+        assert_eq!(words("a\"b"), ["a", "b"], "a quote without end is a letter of its name, and a name has no fillers");
     }
 
     #[test]

@@ -250,7 +250,7 @@ mod tests {
     fn statements_that_concern_a_session_are_told_by_their_first_words() {
         let some = |text: &str| Some(text.to_owned());
         assert_eq!(part_of("create temp table x as select ?"), (some("x"), None, None));
-        assert_eq!(part_of("create or replace temporary table a . b as select ?").0, some("a"));
+        assert_eq!(part_of("create or replace temporary table a . b as select ?").0, some("a.b"));
         assert_eq!(part_of("create local temporary view if not exists v as select ?").0, some("v"));
         assert_eq!(part_of("create table #t ( a int )").0, some("#t"));
         assert_eq!(part_of("alter table x_new rename to x"), (None, some("x_new"), None));
