@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     graph::Direction,
-    model::{AssetId, AssetRole, Change, ColumnEdgeKind, EdgeState, FactKind, RowEdgeKind, Severity},
+    model::{AssetId, AssetRole, Change, ColumnEdgeKind, EdgeState, FactKind, MetricShape, RowEdgeKind, Severity},
     store::{AssetDetail, Definition, DiagnosticRow},
 };
 
@@ -79,6 +79,8 @@ pub struct AssetAnswer {
     pub checks: Vec<Check>,
     /// How fresh it must be, and how fresh it was.
     pub freshness: Vec<Freshness>,
+    /// What its definition in a tool says of it: a dashboard, a chart, a metric.
+    pub definition: DefinitionSheet,
     /// Columns, declared and inferred merged, in order.
     pub columns: Vec<AssetColumn>,
     /// False while a star among its SQL's outputs could not be expanded.
@@ -155,6 +157,45 @@ pub struct AssetDocument {
 impl AssetDocument {
     /// The longest text that an answer carries, in bytes.
     pub const MOST_BYTES: usize = 400_000;
+}
+
+/// What the definition of a dashboard, a chart or a metric says of it in its tool.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DefinitionSheet {
+    /// Addresses that open it in its tool.
+    pub links: Vec<String>,
+    /// The folders or collections that it stands in.
+    pub folders: Vec<String>,
+    /// Whether its tool keeps it out of sight.
+    pub archived: bool,
+    /// When somebody last looked at it (ISO date), and how often it was looked at, as the tool tells.
+    pub last_viewed: Option<(String, Option<u64>)>,
+    /// What a metric's definition says beside its SQL.
+    pub shape: Option<MetricShape>,
+}
+
+impl DefinitionSheet {
+    /// The address that opens it, where it is one that a page may link to.
+    pub fn link(&self) -> Option<&str> {
+        let mut links = self.links.iter().map(String::as_str);
+        links.find(|link| link.starts_with("https://") || link.starts_with("http://"))
+    }
+
+    /// What a metric's definition says, as (name, value), in order.
+    pub fn shape_rows(&self) -> Vec<(&'static str, &str)> {
+        let Some(shape) = &self.shape else { return Vec::new() };
+        let mut rows = vec![("Kind", shape.measure.as_str()), ("Expression", &shape.expression)];
+        rows.extend(shape.filters.iter().map(|filter| ("Filter", filter.as_str())));
+        rows.extend([
+            ("Numerator", shape.numerator.as_str()),
+            ("Denominator", &shape.denominator),
+            ("Grain", &shape.grain),
+            ("Time", &shape.time_column),
+            ("Window", &shape.window),
+        ]);
+        rows.retain(|(_, value)| !value.is_empty());
+        rows
+    }
 }
 
 /// An asset next to this one.
@@ -284,6 +325,7 @@ impl View {
                 }
                 _ => None,
             }),
+            definition: definition_sheet(&detail),
             generated_by: first_fact(&detail, |what| match what {
                 FactKind::Generated { by } => Some(by.clone()),
                 _ => None,
@@ -465,6 +507,23 @@ impl View {
         let runs = self.store.runs(10_000).await?;
         Ok(runs.into_iter().find(|row| row.number == run).map(|row| row.ended_at.unwrap_or(row.started_at)))
     }
+}
+
+fn definition_sheet(detail: &AssetDetail) -> DefinitionSheet {
+    let mut sheet = DefinitionSheet::default();
+    for fact in &detail.facts {
+        match &fact.what {
+            FactKind::Link { url } if !sheet.links.contains(url) => sheet.links.push(url.clone()),
+            FactKind::Folder { path } if !sheet.folders.contains(path) => sheet.folders.push(path.clone()),
+            FactKind::Archived => sheet.archived = true,
+            FactKind::LastViewed { date, views } => sheet.last_viewed = Some((date.clone(), *views)),
+            FactKind::Metric { shape } => {
+                sheet.shape.get_or_insert_with(|| shape.clone());
+            }
+            _ => {}
+        }
+    }
+    sheet
 }
 
 fn folder_of(path: &str) -> &str {

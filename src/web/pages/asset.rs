@@ -37,6 +37,11 @@ impl AssetHead {
         Ok(AssetHead { url: urls::asset(&answer.asset), may_state: visit.may_state(&answer.asset), answer, tab })
     }
 
+    /// The tool that owns it: the scheme of its namespace.
+    pub(crate) fn tool(&self) -> &str {
+        self.answer.asset.namespace.split("://").next().unwrap_or_default()
+    }
+
     /// The last part of the name.
     pub(crate) fn last(&self) -> &str {
         self.answer.asset.split_name().1
