@@ -38,10 +38,11 @@ pub(crate) fn mend(tokens: Vec<TokenWithSpan>, dialect: Dialect) -> Vec<Mended> 
     if matches!(dialect, Dialect::Teradata | Dialect::Generic | Dialect::Ansi) {
         query::locking(&mut mended);
     }
-    if matches!(dialect, Dialect::MsSql | Dialect::Generic) && mended.is_keyword(0, Keyword::INSERT) {
-        if let Some(parts) = copy::insert_of_call(&mended) {
-            return parts;
-        }
+    if matches!(dialect, Dialect::MsSql | Dialect::Generic)
+        && mended.is_keyword(0, Keyword::INSERT)
+        && let Some(parts) = copy::insert_of_call(&mended)
+    {
+        return parts;
     }
     lakehouse::mend(&mut mended, dialect);
     copy::mend(&mut mended, dialect);

@@ -8,11 +8,11 @@ use crate::model::Dialect;
 pub(super) fn mend(mut mended: Mended, dialect: Dialect) -> Vec<Mended> {
     partition_before_columns(&mut mended);
     query_in_brackets(&mut mended);
-    if mended.is_keyword(0, K::FROM) && matches!(dialect, Dialect::Hive | Dialect::Spark | Dialect::Databricks | Dialect::Generic)
+    if mended.is_keyword(0, K::FROM)
+        && matches!(dialect, Dialect::Hive | Dialect::Spark | Dialect::Databricks | Dialect::Generic)
+        && let Some(inserts) = hive(&mended)
     {
-        if let Some(inserts) = hive(&mended) {
-            return inserts;
-        }
+        return inserts;
     }
     vec![mended]
 }
