@@ -185,6 +185,9 @@ impl AssetFacts {
             | FactKind::Columns { .. }
             | FactKind::ColumnDescription { .. }
             | FactKind::Generated { .. }
+            | FactKind::Dbt { .. }
+            | FactKind::Check { .. }
+            | FactKind::Freshness { .. }
             | FactKind::Link { .. }
             | FactKind::Folder { .. }
             | FactKind::Archived

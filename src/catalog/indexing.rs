@@ -255,6 +255,9 @@ fn take_fact(document: &mut SearchDocument, fact: &FactKind) {
         | FactKind::Columns { .. }
         | FactKind::ColumnDescription { .. }
         | FactKind::Generated { .. }
+        | FactKind::Dbt { .. }
+        | FactKind::Check { .. }
+        | FactKind::Freshness { .. }
         | FactKind::Link { .. }
         | FactKind::Archived
         | FactKind::LastViewed { .. }

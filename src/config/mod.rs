@@ -194,6 +194,8 @@ pub enum Layout {
     Plain,
     /// `sql/<project>/<dataset>/<table>/query.sql` beside `metadata.yaml` and `schema.yaml`.
     BigqueryEtl,
+    /// A folder with `dbt_project.yml`, or several.
+    Dbt,
 }
 
 /// What CODEOWNERS makes of people.

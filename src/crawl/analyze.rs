@@ -251,8 +251,15 @@ impl Analyzer<'_> {
             None => Arc::from((self.fetch)(placed.document.digest)?),
         };
         let mut parsed = parsed.lock().unwrap_or_else(PoisonError::into_inner);
-        let parsed = parsed.get_or_insert_with(|| placed.reader.parse(placed.document, &text));
         let recorder = Recorder::new(&self.world, placed.place(), at as u32);
+        let with_columns = placed.document.dbt.as_ref().filter(|file| !file.rendered.asked.is_empty()).map(|file| {
+            let rendered = file.render_with_columns(&text, &recorder);
+            placed.reader.parse_rendered(placed.document, rendered)
+        });
+        let parsed = match &with_columns {
+            Some(parsed) => parsed,
+            None => parsed.get_or_insert_with(|| placed.reader.parse(placed.document, &text)),
+        };
         let variants = parsed.variants.iter();
         let mut detail =
             variants::merge(variants.map(|(script, offsets)| (script.analyze(&recorder), offsets.as_ref())).collect());

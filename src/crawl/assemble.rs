@@ -201,6 +201,8 @@ impl<'a> Assembly<'a> {
                         let keys = defined.get(&(number, path.as_str())).into_iter().flatten();
                         keys.map(|key| (key.clone(), None)).collect()
                     }
+                    // Whatever could be named was: see `dbt`.
+                    Subject::Node(_) => Vec::new(),
                 };
                 for (key, name) in keys {
                     let draft = self.drafts.entry(key).or_default();

@@ -69,6 +69,8 @@ impl<'a> Place<'a> {
 #[derive(Default)]
 pub(super) struct Universe {
     rules: NameRules,
+    /// Keys that mean another asset, with its name.
+    same: HashMap<AssetKey, (AssetKey, String)>,
     keys: HashMap<String, HashSet<String>>,
     /// Namespace → last part → keys.
     by_last: HashMap<String, HashMap<String, Vec<String>>>,
@@ -88,6 +90,15 @@ impl Universe {
             self.by_last.entry(namespace.clone()).or_default().entry(last).or_default().push(key.clone());
         }
         Some(Bound { known: true, ..bound })
+    }
+
+    /// Makes `referred` mean what `built` is.
+    pub(super) fn take_for_same(&mut self, place: Place<'_>, referred: &RelationName, built: &RelationName) {
+        if let (Some(from), Some(to)) = (self.complete(place, referred), self.complete(place, built))
+            && from.key != to.key
+        {
+            self.same.insert(from.key, (to.key, to.name));
+        }
     }
 
     /// What `name` means at `place`; `None` where a rule leaves it out.
@@ -161,6 +172,9 @@ impl Universe {
         }
         let (full, copy) = self.judge(place, name.completed(place.database, place.schema))?;
         let key = AssetKey { namespace: place.namespace.to_owned(), key: full.key(place.dialect) };
+        if let Some((key, name)) = self.same.get(&key).cloned() {
+            return Some(Bound { key, name, guessed: false, known: false, copy });
+        }
         Some(Bound { key, name: full.to_string(), guessed: false, known: false, copy })
     }
 

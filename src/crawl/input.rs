@@ -9,10 +9,11 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
+use super::dbt::DbtFile;
 use crate::{
     config::{SourceConfig, WarehouseConfig},
     model::{
-        Composed, Contributor, DeclaredColumn, Diagnostic, Dialect, Document, DocumentRole, Fact, FactKind, Reading,
+        Composed, Contributor, DbtProject, DeclaredColumn, Diagnostic, Dialect, Document, DocumentRole, Fact, FactKind, Reading,
         RelationName, Subject, file_of,
     },
     store::{FileHistory, RememberedFile, RunSource, StoreError},
@@ -35,6 +36,10 @@ pub(super) struct SourceInput {
     pub(super) histories: HashMap<String, FileHistory>,
     /// Keys of the files that something was read from.
     pub(super) files: BTreeMap<String, String>,
+    /// dbt projects, by root.
+    pub(super) projects: Vec<DbtProject>,
+    /// Names that mean the same relation: (as it is referred to, as it is built).
+    pub(super) same: Vec<(RelationName, RelationName)>,
 }
 
 /// A fact whose declared columns are shared: there are half a million of them in one repository.
@@ -81,6 +86,9 @@ pub(super) struct DocumentInput {
     pub(super) variables: Vec<(String, String)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) composed: Option<Box<Composed>>,
+    /// What dbt makes of it.
+    #[serde(skip)]
+    pub(super) dbt: Option<Arc<DbtFile>>,
 }
 
 /// What is remembered of one file.
@@ -89,6 +97,8 @@ struct FileContent {
     documents: Vec<DocumentInput>,
     facts: Vec<InputFact>,
     diagnostics: Vec<(u32, Diagnostic)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    projects: Vec<DbtProject>,
 }
 
 mod hex_digest {
@@ -119,6 +129,7 @@ impl DocumentInput {
             templated: document.templated,
             variables: document.variables,
             composed: document.composed,
+            dbt: None,
         }
     }
 }
@@ -183,6 +194,9 @@ impl ReadSource {
             let document = DocumentInput::new(document);
             contents.entry(file_of(&document.path).to_owned()).or_default().documents.push(document);
         }
+        for project in std::mem::take(&mut reading.projects) {
+            contents.entry(project.path.clone()).or_default().projects.push(project);
+        }
         let remember = |(path, content): (&String, &FileContent)| {
             let key = reading.files.get(path).filter(|_| !reading.unchanged.contains(path))?;
             let content = serde_json::to_string(content).map_err(|error| StoreError::Damaged(error.to_string()));
@@ -199,17 +213,21 @@ impl ReadSource {
             diagnostics: loose.1,
             histories,
             files: reading.files,
+            projects: Vec::new(),
+            same: Vec::new(),
         };
         let unchanged = &reading.unchanged;
         contents.extend(recalled(remembered.into_iter().filter(|file| unchanged.contains(&file.path)).collect())?);
         for (path, content) in contents {
             input.documents.extend(content.documents);
             input.facts.extend(content.facts);
+            input.projects.extend(content.projects);
             let placed = content.diagnostics.into_iter().map(|(line, diagnostic)| (path.clone(), line, diagnostic));
             input.diagnostics.extend(placed);
         }
         input.documents.sort_by(|one, other| one.path.cmp(&other.path));
         input.facts.sort_by(|one, other| (&one.path, one.line).cmp(&(&other.path, other.line)));
+        input.projects.sort_by(|one, other| one.root.cmp(&other.root));
         input.diagnostics.sort();
         input.diagnostics.dedup();
         Ok((input, fresh))
@@ -281,6 +299,9 @@ fn histories(reading: &Reading, past: HashMap<String, FileHistory>) -> HashMap<S
 
 /// The key of a text under the settings that decide how it is parsed.
 pub(super) fn script_key(document: &DocumentInput, settings: u64) -> String {
+    if let Some(file) = &document.dbt {
+        return file.key(document);
+    }
     let mut what = format!("{ENGINE}\n{:x}\n{}", document.digest, document.dialect);
     if document.templated {
         what.push_str(&format!("\n{settings}\n{:?}", document.variables));

@@ -9,6 +9,7 @@
 mod analyze;
 mod assemble;
 mod bind;
+mod dbt;
 mod error;
 mod input;
 mod lower;

@@ -13,6 +13,7 @@ use super::{
     analyze::{Analysed, Analyzer, Kept, Placed, from_json},
     assemble::{Parts, assemble},
     bind::Place,
+    dbt,
     input::{InputFactKind, ReadSource, SourceInput, script_key, template_settings},
     lower::Results,
     order::{Levels, order},
@@ -111,6 +112,7 @@ async fn write(
     readings: Vec<ReadSource>,
 ) -> Result<RunCounts, CrawlError> {
     let (sources, memories) = complete(store, progress, readings).await?;
+    let sources = prepare_projects(config, store, progress, sources).await?;
     let rules = config.name_rules()?;
     let readers: Vec<Reader> =
         sources.iter().map(|source| Reader { limits: config.limits, variables: source.config.variables.clone() }).collect();
@@ -151,6 +153,27 @@ async fn write(
         memory.write(store).await?;
     }
     Ok(counts)
+}
+
+/// Settles and renders the dbt projects of the sources.
+async fn prepare_projects(
+    config: &Config,
+    store: &Store,
+    progress: &dyn CrawlProgress,
+    mut sources: Vec<SourceInput>,
+) -> Result<Vec<SourceInput>, CrawlError> {
+    for source in sources.iter_mut().filter(|source| !source.projects.is_empty()) {
+        let missing = source.documents.iter().filter(|document| document.text.is_none());
+        let missing: Vec<u128> = missing.map(|document| document.digest).collect();
+        let texts = if missing.is_empty() { HashMap::new() } else { store.texts(&missing).await? };
+        let (limits, mut taken) = (config.limits, source.clone());
+        *source = run_blocking(progress, move |_| {
+            dbt::prepare(&mut taken, &limits, texts)?;
+            Ok(taken)
+        })
+        .await?;
+    }
+    Ok(sources)
 }
 
 /// What is to be remembered of one source.
@@ -267,6 +290,11 @@ impl Work {
 
 /// Makes every defined and declared name known.
 fn learn_names(world: &mut World, sources: &[SourceInput], documents: &[Placed<'_>], scripts: &[KnownScript]) {
+    for source in sources {
+        for (referred, built) in &source.same {
+            world.universe.take_for_same(Place::of_source(source), referred, built);
+        }
+    }
     let mut definers: HashMap<AssetKey, Vec<(bool, u32)>> = HashMap::new();
     for (at, (placed, script)) in (0u32..).zip(documents.iter().zip(scripts)) {
         if placed.document.role == DocumentRole::Check {
@@ -312,6 +340,7 @@ fn learn_names(world: &mut World, sources: &[SourceInput], documents: &[Placed<'
                     .get(&(std::ptr::from_ref(source), path.as_str()))
                     .and_then(|placed| Some((placed.place(), placed.document.target.as_ref()?)))
                     .and_then(|(place, target)| world.universe.bind(place, target)),
+                Subject::Node(_) => None,
             };
             if let (Some(bound), InputFactKind::Columns(columns)) = (bound, &fact.what) {
                 world.declared.entry(bound.key).or_insert_with(|| columns.clone());

@@ -52,12 +52,10 @@ pub(super) struct Reader {
 impl Reader {
     /// Renders and parses one text.
     pub(super) fn parse(&self, document: &DocumentInput, text: &str) -> Parsed {
-        let options = Options {
-            dialect: document.dialect,
-            max_bytes: usize::try_from(self.limits.max_file_bytes).unwrap_or(usize::MAX),
-            max_depth: self.limits.max_depth as usize,
-            derivations: true,
-        };
+        let options = self.options(document);
+        if let Some(file) = &document.dbt {
+            return Parsed::of_rendered(file.rendered.rendered.clone(), &options);
+        }
         if !document.templated {
             return Parsed { variants: vec![(Script::parse(text, &options), None)], diagnostics: Vec::new() };
         }
@@ -67,11 +65,20 @@ impl Reader {
             max_time: std::time::Duration::from_millis(self.limits.max_document_ms),
             ..template::Settings::default()
         };
-        let rendered = template::render(text, &settings);
-        let variants = rendered.variants.into_iter();
-        Parsed {
-            variants: variants.map(|variant| (Script::parse(&variant.text, &options), Some(variant.offsets))).collect(),
-            diagnostics: rendered.diagnostics,
+        Parsed::of_rendered(template::render(text, &settings), &options)
+    }
+
+    /// Parses what became of a text once more was known.
+    pub(super) fn parse_rendered(&self, document: &DocumentInput, rendered: template::Rendered) -> Parsed {
+        Parsed::of_rendered(rendered, &self.options(document))
+    }
+
+    fn options(&self, document: &DocumentInput) -> Options {
+        Options {
+            dialect: document.dialect,
+            max_bytes: usize::try_from(self.limits.max_file_bytes).unwrap_or(usize::MAX),
+            max_depth: self.limits.max_depth as usize,
+            derivations: true,
         }
     }
 }
@@ -87,6 +94,14 @@ impl Reader {
 }
 
 impl Parsed {
+    fn of_rendered(rendered: template::Rendered, options: &Options) -> Parsed {
+        let variants = rendered.variants.into_iter();
+        Parsed {
+            variants: variants.map(|variant| (Script::parse(&variant.text, options), Some(variant.offsets))).collect(),
+            diagnostics: rendered.diagnostics,
+        }
+    }
+
     /// What all renderings name.
     pub(super) fn names(&self) -> Names {
         let mut names = Names::default();
@@ -117,6 +132,17 @@ pub(super) struct KnownScript {
     pub(super) parsed: Option<Parsed>,
 }
 
+/// What a document names: its renderings, and the relations whose columns these ask for.
+fn names_of(document: &DocumentInput, parsed: &Parsed) -> Names {
+    let mut names = parsed.names();
+    if let Some(file) = &document.dbt {
+        names.reads.extend(file.rendered.asked.iter().cloned());
+        names.reads.sort_unstable();
+        names.reads.dedup();
+    }
+    names
+}
+
 /// Parses every text that is not among `remembered`.
 pub(super) fn parse_all(
     documents: &[(&DocumentInput, &Reader, &str)],
@@ -134,7 +160,7 @@ pub(super) fn parse_all(
                 (Some(names), _) => KnownScript { names: names.clone(), parsed: None },
                 (None, Some(text)) => {
                     let parsed = reader.parse(document, text);
-                    let names = Arc::new(parsed.names());
+                    let names = Arc::new(names_of(document, &parsed));
                     let keeps = kept.fetch_add(document.bytes, Ordering::Relaxed) < KEPT_BYTES;
                     KnownScript { names, parsed: keeps.then_some(parsed) }
                 }

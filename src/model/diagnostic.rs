@@ -124,6 +124,15 @@ codes! {
     TEMPLATE_ERROR = "template-error", Error, "A template could not be rendered",
         "The template's syntax is wrong, or it exceeds the limits of time or depth.",
         "Mend the template, or raise the limits in wellspring.toml.";
+    UNKNOWN_MACRO = "unknown-macro", Warning, "A macro is not known",
+        "Neither the project nor a package in the repository defines it, and it is none of the packages whose macros are known.",
+        "Commit dbt_packages/, or crawl target/ with its compiled SQL. What does not pass through the macro is read all the same.";
+    MISSING_REFERENCE = "missing-reference", Warning, "A ref or source points to nothing",
+        "No model, seed, snapshot or source of the projects in this source has that name, or the package that has it is not in the repository.",
+        "Mend the name, or commit dbt_packages/. The name is taken for a table outside of the catalog.";
+    DECLARED_COLUMN_MISSING = "declared-column-missing", Warning, "A described column is not put out",
+        "The property file lists a column that the model's SQL does not put out: the description has drifted, or the SQL is read wrongly.",
+        "Mend the property file, or the model.";
     DEFINED_TWICE = "defined-twice", Warning, "A relation is defined twice",
         "Two files create the same relation; the source listed first wins, and within a source the first path. The other moves nothing, but its SQL can still be read.",
         "Remove one, or tell environments apart with a [[names]] rule.";

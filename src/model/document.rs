@@ -36,6 +36,8 @@ pub struct Reading {
     pub dialect: Dialect,
     /// How layout and dialect were found, a sentence each.
     pub notes: Vec<String>,
+    /// dbt projects, by root; of a project all of whose files are unchanged, nothing.
+    pub projects: Vec<super::DbtProject>,
 }
 
 /// A commit.
@@ -194,6 +196,8 @@ pub enum Subject {
     Asset(RelationName),
     /// Every asset that a document of this path defines.
     Document(String),
+    /// What a dbt project builds or reads, by its id: `model.shop.orders`, `source.shop.raw.payments`.
+    Node(String),
 }
 
 /// What a fact says.
@@ -257,6 +261,37 @@ pub enum FactKind {
         column: String,
         /// The text.
         text: String,
+    },
+    /// What dbt makes of it.
+    Dbt {
+        /// `model`, `seed`, `snapshot` or `source`.
+        resource: String,
+        /// dbt's own name of it, unique in its project.
+        id: String,
+        /// `table`, `view`, `incremental`, `ephemeral`, …; "" where nothing is built.
+        materialized: String,
+        /// Its file.
+        path: String,
+    },
+    /// Something is tested of it.
+    Check {
+        /// The test: `unique`, `not_null`, …
+        name: String,
+        /// The column tested; "" for the whole asset.
+        column: String,
+        /// What else the test is given, as one line; "" for nothing.
+        given: String,
+        /// How the last run ended (`pass`, `fail`, `warn`, `error`); "" where none is known.
+        status: String,
+    },
+    /// How fresh it must be.
+    Freshness {
+        /// When it is said to be late, as one line.
+        expected: String,
+        /// How the last look ended (`pass`, `warn`, `error`); "" where none is known.
+        status: String,
+        /// The newest row that was seen (ISO); "" where none is known.
+        newest: String,
     },
     /// The file is generated.
     Generated {

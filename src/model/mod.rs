@@ -6,6 +6,7 @@
 mod analysis;
 mod asset;
 mod computation;
+mod dbt;
 mod derivation;
 mod diagnostic;
 mod dialect;
@@ -20,6 +21,7 @@ mod stated;
 pub use analysis::*;
 pub use asset::*;
 pub use computation::*;
+pub use dbt::*;
 pub use derivation::*;
 pub use diagnostic::*;
 pub use dialect::*;

@@ -28,7 +28,7 @@ impl Ident {
 }
 
 /// A relation's or routine's name as written: one to four parts, outermost first.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RelationName {
     /// Database (project, catalog), schema (dataset), name; outer parts may be missing.
     pub parts: Vec<Ident>,

@@ -7,6 +7,7 @@
 mod codeowners;
 mod compose;
 mod definitions;
+mod dbt;
 mod deprecation;
 mod fetch;
 mod files;

@@ -14,7 +14,7 @@ use regex::Regex;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{
-    Progress, Request, Step,
+    Progress, Request, Step, dbt,
     definitions::{Setting, may_define, read_definitions},
     files::{Entry, Files, Reader},
     guess,
@@ -46,16 +46,27 @@ pub(super) fn read_files(request: &Request<'_>, files: &Files, progress: &dyn Pr
     let classifier = Classifier::detect(paths, source.layout, targets);
     let (include, exclude) = (compile_globs(&source.include), compile_globs(&source.exclude));
     let wanted = |path: &str| (source.include.is_empty() || include.is_match(path)) && !exclude.is_match(path);
+    let found = match classifier.layout {
+        Layout::Dbt => dbt::read_projects(request, files, &wanted, &|dialect| describe_settings(request, Layout::Dbt, dialect)),
+        Layout::Plain | Layout::BigqueryEtl => None,
+    };
+    let in_project =
+        |path: &str| found.as_ref().is_some_and(|found| found.roots.iter().any(|root| path.starts_with(root.as_str())));
     let chosen: Vec<(&Entry, FileKind)> = files
         .entries
         .iter()
-        .filter(|entry| wanted(&entry.path))
+        .filter(|entry| wanted(&entry.path) && !in_project(&entry.path))
         .filter_map(|entry| Some((entry, classifier.classify(&entry.path)?)))
         .collect();
-    let is_left_over =
-        |entry: &&Entry| wanted(&entry.path) && classifier.classify(&entry.path).is_none() && may_define(&entry.path);
+    let is_left_over = |entry: &&Entry| {
+        let path = &entry.path;
+        wanted(path) && !in_project(path) && classifier.classify(path).is_none() && may_define(path)
+    };
     let candidates: Vec<&Entry> = files.entries.iter().filter(is_left_over).collect();
-    let (dialect, dialect_note) = choose_dialect(request.config, source, &classifier, files, &chosen, &candidates);
+    let (dialect, dialect_note) = match &found {
+        Some(found) => found.dialect.clone(),
+        None => choose_dialect(request.config, source, &classifier, files, &chosen, &candidates),
+    };
     reading.dialect = dialect;
     reading.notes = vec![classifier.note.clone(), dialect_note];
     for (path, diagnostic) in &files.diagnostics {
@@ -84,6 +95,20 @@ pub(super) fn read_files(request: &Request<'_>, files: &Files, progress: &dyn Pr
     }
     let setting = Setting { source: &source.name, dialect, defaults: &context.defaults, limits: context.limits() };
     read_definitions(files, &candidates, &context.settings, request.known, &setting, reading);
+    if let Some(found) = found {
+        add_projects(found, reading);
+    }
+}
+
+fn add_projects(found: dbt::Found, reading: &mut Reading) {
+    reading.bytes += found.bytes;
+    reading.projects = found.projects;
+    reading.documents.extend(found.documents);
+    reading.facts.extend(found.facts);
+    reading.diagnostics.extend(found.diagnostics);
+    reading.files.extend(found.files);
+    reading.unchanged.extend(found.unchanged);
+    reading.documents.sort_by(|left, right| left.path.cmp(&right.path));
 }
 
 /// Paths that are named when files are left out.
@@ -359,7 +384,7 @@ fn choose_dialect(
     }
     match classifier.layout {
         Layout::BigqueryEtl => (Dialect::BigQuery, "The dialect of the bigquery-etl layout is bigquery.".to_owned()),
-        Layout::Plain => {
+        Layout::Plain | Layout::Dbt => {
             let mut sql: Vec<&Entry> =
                 chosen.iter().filter(|(_, kind)| matches!(kind, FileKind::Sql(_))).map(|(entry, _)| *entry).collect();
             if sql.is_empty() {
@@ -404,7 +429,8 @@ fn looks_templated(text: &str) -> bool {
     memchr::memchr_iter(b'{', bytes).any(|at| matches!(bytes.get(at + 1), Some(b'{' | b'%' | b'#')))
 }
 
-fn explain_yaml(error: &YamlError, text: &str) -> (u32, Diagnostic) {
+/// A diagnostic for YAML that cannot be read, and its 1-based line.
+pub(super) fn explain_yaml(error: &YamlError, text: &str) -> (u32, Diagnostic) {
     let index = LineIndex::new(text);
     let span = Span { start: index.start(error.line), end: index.start(error.line + 1) };
     let code = if error.limit { &LIMIT_EXCEEDED } else { &INVALID_METADATA };

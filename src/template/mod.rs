@@ -3,6 +3,7 @@
 //! In: a text and [`Settings`]. Out: one or more renderings and diagnostics; never an error. Bounded
 //! in steps, memory, depth, output and time. Never reads a file, a date, the network or the environment.
 
+mod dbt;
 mod methods;
 mod offsets;
 mod rewrite;
@@ -13,13 +14,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use minijinja::{Environment, ErrorKind, OutputSpanKind, UndefinedBehavior, Value, value::Rest};
+use minijinja::{Environment, ErrorKind, OutputSpan, OutputSpanKind, UndefinedBehavior, Value, value::Rest};
 
 use crate::model::{Diagnostic, LIMIT_EXCEEDED, Span, TEMPLATE_ERROR, TEMPLATE_PLACEHOLDER};
 use offsets::Piece;
-use rewrite::{Rewritten, rewrite_template};
+use rewrite::{Rewritten, Tags, rewrite};
 use unknown::{Assumptions, Placeholder, Root, Unknowns};
 
+pub use dbt::{Columns, DbtProjects, DbtRendered, NodeConfig, Placed};
 pub use offsets::OffsetMap;
 
 /// What every placeholder starts with.
@@ -91,17 +93,33 @@ pub fn is_placeholder(name: &str) -> bool {
 
 /// Renders `text`; where that fails, the text as it stands is the only variant.
 pub fn render(text: &str, settings: &Settings) -> Rendered {
+    let output = |rewritten: &Rewritten, unknowns: &Unknowns| {
+        let environment = make_environment(rewritten, settings, unknowns);
+        let template = environment.template_from_named_str("template", &rewritten.text)?;
+        let globals = environment.globals().map(|(name, _)| name.to_owned()).collect();
+        let root = Root::new(&settings.variables, globals, unknowns.clone());
+        template.render_with_spans(Value::from_object(root))
+    };
+    render_as(text, settings, Tags::Plain, &output)
+}
+
+/// What one rendering puts out, and where each part comes from.
+type Output<'o> = dyn Fn(&Rewritten, &Unknowns) -> Result<(String, Vec<OutputSpan>), minijinja::Error> + 'o;
+
+/// Renders `text`, which holds such `tags`; `output` renders it once.
+fn render_as(text: &str, settings: &Settings, tags: Tags, output: &Output<'_>) -> Rendered {
     if u32::try_from(text.len()).is_err() || text.len() > settings.max_bytes {
         let message = format!("the template has {} bytes, more than the {} allowed", text.len(), settings.max_bytes);
         return as_it_stands(text, Diagnostic::new(&LIMIT_EXCEEDED, message, Span::default()));
     }
+    let deadline = Instant::now() + settings.max_time;
     let mut broken = BTreeSet::new();
     loop {
-        let rewritten = match rewrite_template(text, &broken) {
+        let rewritten = match rewrite(text, &broken, tags) {
             Ok(rewritten) => rewritten,
             Err(error) => return as_it_stands(text, explain_error(&error, |offset| offset)),
         };
-        match render_variants(text, &rewritten, settings) {
+        match render_variants(text, &rewritten, settings, deadline, output) {
             Ok(rendered) => return rendered,
             Err(error) => {
                 let tag = error.range().and_then(|range| rewritten.tag_at(range.start)).filter(|_| may_be_given_up(&error));
@@ -114,8 +132,13 @@ pub fn render(text: &str, settings: &Settings) -> Rendered {
 }
 
 /// Renders under assumptions: all conditions hold, none does, and each alone does.
-fn render_variants(text: &str, rewritten: &Rewritten, settings: &Settings) -> Result<Rendered, minijinja::Error> {
-    let deadline = Instant::now() + settings.max_time;
+fn render_variants(
+    text: &str,
+    rewritten: &Rewritten,
+    settings: &Settings,
+    deadline: Instant,
+    output: &Output<'_>,
+) -> Result<Rendered, minijinja::Error> {
     let mut rendered = Rendered { variants: Vec::new(), diagnostics: rewritten.diagnostics.clone() };
     let mut placeholders = BTreeMap::new();
     let mut conditions: Vec<String> = Vec::new();
@@ -123,7 +146,8 @@ fn render_variants(text: &str, rewritten: &Rewritten, settings: &Settings) -> Re
     let mut next = Some(Assumptions { otherwise: true, except: None });
     while let Some(assumptions) = next {
         let unknowns = Unknowns::new(assumptions, deadline);
-        let variant = match render_once(text, rewritten, settings, &unknowns, &mut placeholders) {
+        let put_out = output(rewritten, &unknowns);
+        let variant = match put_out.and_then(|out| map_output(text, rewritten, settings, &unknowns, out, &mut placeholders)) {
             Ok(variant) => variant,
             // What was rendered so far holds; the rest is said to be missing.
             Err(error) if tried > 0 && !may_be_given_up(&error) => {
@@ -159,18 +183,14 @@ fn render_variants(text: &str, rewritten: &Rewritten, settings: &Settings) -> Re
 }
 
 /// One rendering; adds the placeholders that stand in it, with what they are called and where the first is.
-fn render_once(
+fn map_output(
     text: &str,
     rewritten: &Rewritten,
     settings: &Settings,
     unknowns: &Unknowns,
+    (output, spans): (String, Vec<OutputSpan>),
     placeholders: &mut BTreeMap<String, (String, Span)>,
 ) -> Result<Variant, minijinja::Error> {
-    let environment = make_environment(rewritten, settings, unknowns);
-    let template = environment.template_from_named_str("template", &rewritten.text)?;
-    let globals = environment.globals().map(|(name, _)| name.to_owned()).collect();
-    let root = Root::new(&settings.variables, globals, unknowns.clone());
-    let (output, spans) = template.render_with_spans(Value::from_object(root))?;
     if output.len() > settings.max_bytes {
         let message = format!("the rendering has {} bytes, more than the {} allowed", output.len(), settings.max_bytes);
         return Err(minijinja::Error::new(ErrorKind::OutOfFuel, message));

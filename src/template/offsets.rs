@@ -61,3 +61,29 @@ impl OffsetMap {
         self.pieces.get(after.checked_sub(1)?)
     }
 }
+
+impl OffsetMap {
+    /// The map after `length` bytes, which come from `source`, were put in at byte `at` of the rendering.
+    pub(super) fn insert(&self, at: u32, length: u32, source: Span) -> OffsetMap {
+        let mut pieces = Vec::with_capacity(self.pieces.len() + 2);
+        let shift = |piece: &Piece| Piece { rendered: piece.rendered + length, ..*piece };
+        let before = self.pieces.partition_point(|piece| piece.rendered < at);
+        pieces.extend(self.pieces.iter().take(before));
+        pieces.push(Piece { rendered: at, source, literal: false });
+        // The piece that is cut in two goes on behind.
+        if let Some(cut) = before.checked_sub(1).and_then(|last| self.pieces.get(last))
+            && self.pieces.get(before).is_none_or(|next| next.rendered > at)
+        {
+            let moved = if cut.literal { (cut.source.start + (at - cut.rendered)).min(cut.source.end) } else { cut.source.start };
+            let source = Span { start: moved, end: cut.source.end };
+            pieces.push(Piece { rendered: at + length, source, literal: cut.literal });
+        }
+        pieces.extend(self.pieces.iter().skip(before).map(shift));
+        OffsetMap { pieces }
+    }
+
+    /// Every piece as numbers: equal maps have equal ones.
+    pub fn parts(&self) -> impl Iterator<Item = (u32, u32, u32, bool)> {
+        self.pieces.iter().map(|piece| (piece.rendered, piece.source.start, piece.source.end, piece.literal))
+    }
+}

@@ -17,6 +17,25 @@ pub(super) const FORK: &str = "__wellspring_fork";
 /// The function around what `{% for %}` runs over: value, and how many names a row is unpacked into.
 pub(super) const ROWS: &str = "__wellspring_rows";
 
+/// The function around a literal list of a dbt template, which can be changed.
+pub(super) const LIST: &str = "__wellspring_list";
+/// The function around a literal mapping of a dbt template, which can be changed.
+pub(super) const DICT: &str = "__wellspring_dict";
+/// The filter that stands for Python's `%` after a literal.
+pub(super) const FORMAT: &str = "__wellspring_format";
+/// The functions that stand for the tags around a snapshot.
+pub(super) const SNAPSHOT: &str = "__wellspring_snapshot";
+pub(super) const SNAPSHOT_END: &str = "__wellspring_snapshot_end";
+
+/// Which tags a template may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tags {
+    /// Jinja's.
+    Plain,
+    /// dbt's too; lists and mappings can be changed.
+    Dbt,
+}
+
 /// A rewritten template.
 pub(super) struct Rewritten {
     /// The text to render.
@@ -26,6 +45,8 @@ pub(super) struct Rewritten {
     pub(super) tests: BTreeSet<String>,
     /// What is not followed.
     pub(super) diagnostics: Vec<Diagnostic>,
+    /// Names that are called, or that something is called of.
+    pub(super) called: BTreeSet<String>,
     /// How it is to be read.
     pub(super) syntax: SyntaxConfig,
     edits: Vec<Edit>,
@@ -63,11 +84,14 @@ impl Rewritten {
     }
 }
 
-/// Rewrites `source`; the tags that start at `broken` are given up: their value becomes a placeholder.
-pub(super) fn rewrite_template(source: &str, broken: &BTreeSet<usize>) -> Result<Rewritten, Error> {
+/// Rewrites `source`, which holds such `kinds` of tags; those that start at `broken` are given up: their
+/// value becomes a placeholder.
+pub(super) fn rewrite(source: &str, broken: &BTreeSet<usize>, kinds: Tags) -> Result<Rewritten, Error> {
     let mut rewriter = Rewriter {
         source,
         broken,
+        kinds,
+        called: BTreeSet::new(),
         changes: Vec::new(),
         filters: BTreeSet::new(),
         tests: BTreeSet::new(),
@@ -122,6 +146,8 @@ impl<'s> Word<'s> {
 struct Rewriter<'s> {
     source: &'s str,
     broken: &'s BTreeSet<usize>,
+    kinds: Tags,
+    called: BTreeSet<String>,
     /// Start and end in the source, and what to put there.
     changes: Vec<(usize, usize, String)>,
     filters: BTreeSet<String>,
@@ -135,6 +161,10 @@ impl Rewriter<'_> {
         self.tags.push(tag);
         self.note_filters_and_tests(words);
         let (Some(first), Some(last)) = (words.first(), words.last()) else { return };
+        self.note_called(words);
+        if self.kinds == Tags::Dbt && self.take_dbt_tag(kind, tag, words) {
+            return;
+        }
         let given_up = self.broken.contains(&(tag.start as usize));
         match (kind, first.ident()) {
             (Kind::Variable, _) if given_up => self.changes.push((first.start, last.end, format!("expression_{}", tag.start))),
@@ -149,6 +179,113 @@ impl Rewriter<'_> {
             (Kind::Block, Some("for")) => self.wrap_rows(words, given_up.then_some(tag)),
             (Kind::Block, Some("import" | "from" | "include" | "extends")) => self.drop_tag(tag, words),
             _ => {}
+        }
+    }
+
+    /// Tags that only dbt has; true where nothing else is to be done.
+    fn take_dbt_tag(&mut self, kind: &Kind, tag: Span, words: &[Word<'_>]) -> bool {
+        let whole = (tag.start as usize, tag.end as usize);
+        let first = words.first().and_then(Word::ident);
+        match (kind, first) {
+            (Kind::Block, Some("snapshot")) => {
+                let name = words.get(1).and_then(Word::ident).unwrap_or_default();
+                self.changes.push((whole.0, whole.1, format!("{{{{ {SNAPSHOT}(\"{name}\") }}}}")));
+                return true;
+            }
+            (Kind::Block, Some("endsnapshot")) => {
+                self.changes.push((whole.0, whole.1, format!("{{{{ {SNAPSHOT_END}() }}}}")));
+                return true;
+            }
+            _ => {}
+        }
+        if !self.broken.contains(&whole.0) {
+            self.wrap_literals(words);
+            self.replace_formats(words);
+        }
+        false
+    }
+
+    /// Literal lists and mappings become values that can be changed.
+    fn wrap_literals(&mut self, words: &[Word<'_>]) {
+        const OPERATORS: [&str; 16] = [
+            "in",
+            "if",
+            "else",
+            "elif",
+            "and",
+            "or",
+            "not",
+            "is",
+            "set",
+            "do",
+            "for",
+            "recursive",
+            "call",
+            "filter",
+            "with",
+            "return",
+        ];
+        let mut open: Vec<Option<&str>> = Vec::new();
+        for (at, word) in words.iter().enumerate() {
+            match word.token {
+                Token::BracketOpen => {
+                    let before = at.checked_sub(1).and_then(|at| words.get(at)).map(|word| &word.token);
+                    let is_subscript = match before {
+                        Some(Token::Ident(name)) => !OPERATORS.contains(name),
+                        Some(Token::ParenClose | Token::BracketClose | Token::BraceClose | Token::Str(_) | Token::String(_)) => {
+                            true
+                        }
+                        _ => false,
+                    };
+                    if is_subscript {
+                        open.push(None);
+                    } else {
+                        self.changes.push((word.start, word.end, format!("{LIST}([")));
+                        open.push(Some("])"));
+                    }
+                }
+                Token::BraceOpen => {
+                    self.changes.push((word.start, word.end, format!("{DICT}({{")));
+                    open.push(Some("})"));
+                }
+                Token::ParenOpen => open.push(None),
+                Token::ParenClose | Token::BracketClose | Token::BraceClose => {
+                    if let Some(Some(closing)) = open.pop() {
+                        self.changes.push((word.start, word.end, closing.to_owned()));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Python's `'…' % value` becomes a filter.
+    fn replace_formats(&mut self, words: &[Word<'_>]) {
+        for (at, word) in words.iter().enumerate() {
+            let before = at.checked_sub(1).and_then(|at| words.get(at)).map(|word| &word.token);
+            if !matches!(word.token, Token::Mod) || !matches!(before, Some(Token::Str(_) | Token::String(_))) {
+                continue;
+            }
+            let Some(end) = end_of_operand(words, at + 1) else { continue };
+            self.changes.push((word.start, word.end, format!("|{FORMAT}(")));
+            self.changes.push((end, end, ")".to_owned()));
+        }
+    }
+
+    fn note_called(&mut self, words: &[Word<'_>]) {
+        for (at, word) in words.iter().enumerate() {
+            let Some(name) = word.ident() else { continue };
+            let before = at.checked_sub(1).and_then(|at| words.get(at)).map(|word| &word.token);
+            if matches!(before, Some(Token::Dot | Token::Pipe)) {
+                continue;
+            }
+            let mut next = at + 1;
+            while matches!(words.get(next).map(|word| &word.token), Some(Token::Dot)) {
+                next += 2;
+            }
+            if matches!(words.get(next).map(|word| &word.token), Some(Token::ParenOpen)) {
+                self.called.insert(name.to_owned());
+            }
         }
     }
 
@@ -231,9 +368,44 @@ impl Rewriter<'_> {
             copied = end;
         }
         text.push_str(self.source.get(copied..).unwrap_or_default());
-        let Rewriter { filters, tests, diagnostics, tags, .. } = self;
-        Rewritten { text, filters, tests, diagnostics, syntax, edits, tags }
+        let Rewriter { filters, tests, diagnostics, tags, called, .. } = self;
+        Rewritten { text, filters, tests, diagnostics, called, syntax, edits, tags }
     }
+}
+
+/// The end of the operand that starts at `at`: a name or literal with what is called or taken of it.
+fn end_of_operand(words: &[Word<'_>], at: usize) -> Option<usize> {
+    let mut depth = 0usize;
+    let mut end = None;
+    for (place, word) in words.iter().enumerate().skip(at) {
+        match word.token {
+            Token::ParenOpen | Token::BracketOpen | Token::BraceOpen => {
+                let begins = place == at;
+                let follows = depth == 0 && matches!(word.token, Token::ParenOpen | Token::BracketOpen);
+                if depth == 0 && !begins && !follows {
+                    break;
+                }
+                depth += 1;
+            }
+            Token::ParenClose | Token::BracketClose | Token::BraceClose => {
+                if depth == 0 {
+                    break;
+                }
+                depth -= 1;
+            }
+            _ if depth > 0 => {}
+            Token::Dot => {}
+            Token::Ident(_) | Token::Str(_) | Token::String(_) | Token::Int(_) | Token::Float(_) => {
+                let before = place.checked_sub(1).and_then(|at| words.get(at)).map(|word| &word.token);
+                if place != at && !matches!(before, Some(Token::Dot)) {
+                    break;
+                }
+            }
+            _ => break,
+        }
+        end = Some(word.end);
+    }
+    end
 }
 
 /// The names whose values an expression starts from: no attributes, filters, tests, keywords or

@@ -55,6 +55,11 @@ impl Unknowns {
         self.lock().assumed.clone()
     }
 
+    /// When rendering must have ended.
+    pub(super) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
     /// A value of which only the name is known.
     pub(super) fn placeholder(&self, name: &str) -> Value {
         Value::from_object(Placeholder { name: name.to_owned(), unknowns: self.clone() })
@@ -99,6 +104,11 @@ impl Placeholder {
     /// Whether `value` is one.
     pub(super) fn is(value: &Value) -> bool {
         value.downcast_object_ref::<Placeholder>().is_some()
+    }
+
+    /// Whether `condition`, in which it takes part, is assumed to hold.
+    pub(super) fn decide(&self, condition: &str) -> Result<bool, Error> {
+        self.unknowns.decide(condition)
     }
 
     /// One row of `width` items, where `value` is a placeholder that a loop runs over.

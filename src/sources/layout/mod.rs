@@ -55,13 +55,15 @@ impl Classifier {
         targets: Vec<Pattern>,
     ) -> Classifier {
         let found = match set {
-            Some(Layout::Plain) => None,
+            Some(Layout::Plain | Layout::Dbt) => None,
             Some(Layout::BigqueryEtl) | None => bigquery_etl::find_root(paths.clone()),
         };
         let code = match found {
-            Some(_) => bigquery_etl::find_code(paths),
+            Some(_) => bigquery_etl::find_code(paths.clone()),
             None => BTreeSet::new(),
         };
+        let is_dbt = |path: &str| matches!(file_name(path), "dbt_project.yml" | "dbt_project.yaml");
+        let project = paths.clone().find(|path| is_dbt(path));
         match (set, found) {
             (Some(layout), found) => {
                 let root = found.unwrap_or_default();
@@ -71,6 +73,10 @@ impl Classifier {
                 let note =
                     format!("The layout is bigquery-etl: {root}sql/ holds metadata.yaml below project, dataset and table.");
                 Classifier { layout: Layout::BigqueryEtl, note, root, targets, code }
+            }
+            (None, None) if project.is_some() => {
+                let note = format!("The layout is dbt: there is {}.", project.unwrap_or_default());
+                Classifier { layout: Layout::Dbt, note, root: String::new(), targets, code }
             }
             (None, None) => {
                 let note = "The layout is plain SQL: no marker file of another was found.".to_owned();
@@ -82,7 +88,7 @@ impl Classifier {
     /// What the file at `path` is; `None` where it is not read.
     pub(super) fn classify(&self, path: &str) -> Option<FileKind> {
         let mut kind = match self.layout {
-            Layout::Plain => plain::classify(path),
+            Layout::Plain | Layout::Dbt => plain::classify(path),
             Layout::BigqueryEtl => match self.inside(path) {
                 Some(inside) => bigquery_etl::classify(inside),
                 None if self.leaves_out(path) => None,
@@ -146,6 +152,7 @@ fn is_sql(name: &str) -> bool {
 fn name_of(layout: Layout) -> &'static str {
     match layout {
         Layout::Plain => "plain",
+        Layout::Dbt => "dbt",
         Layout::BigqueryEtl => "bigquery-etl",
     }
 }

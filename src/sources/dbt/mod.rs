@@ -1,0 +1,52 @@
+//! dbt projects: `dbt_project.yml` and what stands beside it.
+//!
+//! In: the files of one state. Out: for every project its settings, names and macros, a document for
+//! every SQL file, and the facts of its property files. Nothing is rendered here, so that names that
+//! depend on Jinja are left as they are written. Never reads a warehouse or runs dbt.
+
+mod assemble;
+mod docs;
+mod layout;
+mod profile;
+mod properties;
+mod read;
+mod tests;
+
+pub(super) use read::{Found, read_projects};
+
+use serde_json::{Map, Value};
+
+use super::yaml::{self, Node};
+
+/// A YAML value as JSON.
+fn to_json(node: &Node) -> Value {
+    match &node.value {
+        yaml::Value::Scalar { text, plain } => scalar_to_json(text, *plain),
+        yaml::Value::List(items) => Value::Array(items.iter().map(|item| to_json(item)).collect()),
+        yaml::Value::Map(_) => Value::Object(to_map(node)),
+    }
+}
+
+/// The entries of a mapping as JSON.
+fn to_map(node: &Node) -> Map<String, Value> {
+    node.entries().map(|(_, key, value)| (key.to_owned(), to_json(value))).collect()
+}
+
+fn scalar_to_json(text: &str, plain: bool) -> Value {
+    if !plain {
+        return Value::String(text.to_owned());
+    }
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
+        "true" | "True" | "TRUE" | "yes" | "Yes" | "on" => return Value::Bool(true),
+        "false" | "False" | "FALSE" | "no" | "No" | "off" => return Value::Bool(false),
+        _ => {}
+    }
+    if let Ok(whole) = text.parse::<i64>() {
+        return Value::from(whole);
+    }
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && text.bytes().any(|byte| byte.is_ascii_digit()) => Value::from(number),
+        _ => Value::String(text.to_owned()),
+    }
+}
