@@ -372,7 +372,9 @@ fn finish(key: AssetKey, draft: Draft, world: &World) -> AssetState {
     let targets = || targets_of(&key, &draft.results);
     let made = targets().filter_map(|target| target.kind).next();
     let kind = made.or_else(|| world.kinds.get(&key).copied()).unwrap_or(AssetKind::Table);
-    let role = if targets().any(|target| target.filled) || kind == AssetKind::Routine && made.is_some() {
+    let role = if let Some(role) = draft.facts.iter().find_map(|(fact, ..)| role_of_dbt(fact)) {
+        role
+    } else if targets().any(|target| target.filled) || kind == AssetKind::Routine && made.is_some() {
         AssetRole::Model
     } else if targets().next().is_some() || !draft.facts.is_empty() || !draft.declared.is_empty() {
         AssetRole::Source
@@ -398,6 +400,15 @@ fn finish(key: AssetKey, draft: Draft, world: &World) -> AssetState {
         inferred,
         shown,
         key,
+    }
+}
+
+/// The role that dbt gives to what is neither model nor source.
+fn role_of_dbt(fact: &FactKind) -> Option<AssetRole> {
+    match fact {
+        FactKind::Dbt { resource, .. } if resource == "seed" => Some(AssetRole::Seed),
+        FactKind::Dbt { resource, .. } if resource == "snapshot" => Some(AssetRole::Snapshot),
+        _ => None,
     }
 }
 

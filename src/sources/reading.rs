@@ -50,8 +50,7 @@ pub(super) fn read_files(request: &Request<'_>, files: &Files, progress: &dyn Pr
         Layout::Dbt => dbt::read_projects(request, files, &wanted, &|dialect| describe_settings(request, Layout::Dbt, dialect)),
         Layout::Plain | Layout::BigqueryEtl => None,
     };
-    let in_project =
-        |path: &str| found.as_ref().is_some_and(|found| found.roots.iter().any(|root| path.starts_with(root.as_str())));
+    let in_project = |path: &str| found.as_ref().is_some_and(|found| found.holds(path));
     let chosen: Vec<(&Entry, FileKind)> = files
         .entries
         .iter()

@@ -17,6 +17,7 @@ mod insert;
 mod pipe;
 mod pivot;
 mod query;
+mod trino;
 
 /// A statement's tokens while they are mended.
 #[derive(Clone, Debug)]
@@ -37,6 +38,7 @@ pub(crate) fn mend(tokens: Vec<TokenWithSpan>, dialect: Dialect) -> Vec<Mended> 
     query::mend(&mut mended, dialect);
     pipe::mend(&mut mended);
     clickhouse::mend(&mut mended, dialect);
+    trino::mend(&mut mended, dialect);
     pivot::mend(&mut mended);
     insert::mend(mended, dialect)
 }

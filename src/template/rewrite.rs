@@ -201,6 +201,7 @@ impl Rewriter<'_> {
         if !self.broken.contains(&whole.0) {
             self.wrap_literals(words);
             self.replace_formats(words);
+            self.drop_unary_plus(words);
         }
         false
     }
@@ -269,6 +270,16 @@ impl Rewriter<'_> {
             let Some(end) = end_of_operand(words, at + 1) else { continue };
             self.changes.push((word.start, word.end, format!("|{FORMAT}(")));
             self.changes.push((end, end, ")".to_owned()));
+        }
+    }
+
+    /// Python's `+1`.
+    fn drop_unary_plus(&mut self, words: &[Word<'_>]) {
+        for (at, word) in words.iter().enumerate().filter(|(_, word)| matches!(word.token, Token::Plus)) {
+            let before = at.checked_sub(1).and_then(|at| words.get(at)).map(|word| &word.token);
+            if matches!(before, Some(Token::Assign | Token::Comma | Token::ParenOpen | Token::BracketOpen | Token::Colon)) {
+                self.changes.push((word.start, word.end, String::new()));
+            }
         }
     }
 

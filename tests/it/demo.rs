@@ -263,6 +263,7 @@ fn facts_about(source: &str, name: &str) -> Vec<Fact> {
     let is_about = |fact: &&Fact| match &fact.about {
         Subject::Asset(asset) => *asset == relation,
         Subject::Document(path) => paths.contains(&path.as_str()),
+        Subject::Node(_) => false,
     };
     reading.facts.iter().filter(is_about).cloned().collect()
 }

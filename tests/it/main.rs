@@ -16,6 +16,11 @@ mod crash;
 #[cfg(test)]
 mod crawl;
 #[cfg(test)]
+mod dbt;
+#[cfg(test)]
+mod demo;
+
+#[cfg(test)]
 mod definitions;
 #[cfg(test)]
 mod demo;

@@ -121,6 +121,7 @@ impl<'a> Assembly<'a> {
                 Part::Properties | Part::Docs => {}
             }
         }
+        add_snapshots_without_sql(&mut project, &described);
         self.note_duplicates(&project);
         self.state_nodes(&mut project, &described);
         for (path, said) in &described {
@@ -257,6 +258,26 @@ impl<'a> Assembly<'a> {
             self.whole.facts.extend(facts);
         }
         project.sources.push(source);
+    }
+}
+
+/// Snapshots that a property file defines alone.
+fn add_snapshots_without_sql(project: &mut DbtProject, described: &[(&str, &Properties)]) {
+    for (path, said) in described {
+        for entry in said.nodes.iter().filter(|entry| entry.resource == DbtResource::Snapshot && entry.keeps_relation) {
+            if project.nodes.iter().any(|node| node.resource == entry.resource && node.name == entry.name) {
+                continue;
+            }
+            project.nodes.push(DbtNode {
+                resource: entry.resource,
+                name: entry.name.clone(),
+                path: (*path).to_owned(),
+                properties: entry.config.clone(),
+                described: Some((*path).to_owned()),
+                columns: entry.columns.clone(),
+                ..DbtNode::default()
+            });
+        }
     }
 }
 

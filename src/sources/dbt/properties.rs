@@ -31,8 +31,8 @@ pub(super) struct NodeEntry {
     pub(super) facts: Vec<(u32, FactKind)>,
     /// The columns are what the warehouse holds, not only what is described.
     pub(super) is_contract: bool,
-    /// The relation that a snapshot without SQL keeps.
-    pub(super) relation: Option<String>,
+    /// It is a snapshot without SQL, which keeps a relation.
+    pub(super) keeps_relation: bool,
 }
 
 /// A table of a source.
@@ -98,7 +98,7 @@ fn read_node(entry: &Node, resource: DbtResource, docs: &Blocks, nodes: &mut Vec
         config,
         columns,
         facts: own,
-        relation: entry.get("relation").and_then(Node::text).map(str::to_owned),
+        keeps_relation: entry.get("relation").is_some(),
     };
     let versions = entry.get("versions").map(Node::items).unwrap_or_default();
     if versions.is_empty() {
@@ -148,7 +148,7 @@ impl NodeEntry {
             columns: all,
             facts,
             is_contract: self.is_contract,
-            relation: None,
+            keeps_relation: false,
         }
     }
 }

@@ -44,6 +44,13 @@ pub(in crate::sources) struct Found {
     pub(in crate::sources) dialect: (Dialect, String),
 }
 
+impl Found {
+    /// Whether the file at `path` is a project's, or lies in one.
+    pub(in crate::sources) fn holds(&self, path: &str) -> bool {
+        self.files.contains_key(path) || self.roots.iter().any(|root| path.starts_with(root.as_str()))
+    }
+}
+
 /// A project on its way: its settings, and which files are what to it.
 struct Draft<'a> {
     project: DbtProject,

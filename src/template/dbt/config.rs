@@ -288,3 +288,42 @@ pub(super) fn describe_node(run: &Arc<Run>, (project, node): (usize, usize)) -> 
     }
     value
 }
+
+/// `graph`: every node of the projects in reach.
+pub(super) fn describe_graph(run: &Arc<Run>) -> Value {
+    let inner = run.inner.clone();
+    let make = || {
+        let shared = &inner.shared;
+        let (mut nodes, mut sources) = (Vec::new(), Vec::new());
+        for at in shared.search_order(inner.project) {
+            let Some(project) = shared.projects.get(at) else { continue };
+            for (number, node) in project.nodes.iter().enumerate() {
+                nodes.push((Value::from(node.id(&project.name)), describe_node(run, (at, number))));
+            }
+            for source in &project.sources {
+                let words = [("name", &source.table), ("source_name", &source.source), ("schema", &source.schema)];
+                let words = words.map(|(key, value)| (Value::from(key), Value::from(value.as_str())));
+                let more = [
+                    (Value::from("resource_type"), Value::from("source")),
+                    (Value::from("package_name"), Value::from(project.name.as_str())),
+                ];
+                sources.push((Value::from(source.id(&project.name)), dict(words.into_iter().chain(more))));
+            }
+        }
+        let empty = || dict(Vec::new());
+        let parts = [
+            ("nodes", keyed(nodes)),
+            ("sources", keyed(sources)),
+            ("exposures", empty()),
+            ("metrics", empty()),
+            ("groups", empty()),
+        ];
+        dict(parts.map(|(key, value)| (Value::from(key), value)))
+    };
+    inner.graph.get_or_init(make).clone()
+}
+
+/// A mapping of many entries whose keys differ.
+fn keyed(entries: Vec<(Value, Value)>) -> Value {
+    entries.into_iter().collect::<Value>()
+}

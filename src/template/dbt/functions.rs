@@ -9,13 +9,14 @@ use minijinja::{
 use serde_json::Value as Json;
 
 use super::{
+    moment::{Module, Moment},
     relation::{Column, Relation, TARGET_DATABASE, TARGET_SCHEMA, quote},
     run::{MacroObject, Remark, Run},
     values::{Arguments, dict, from_json, list, show, to_json},
 };
 use crate::{
     model::{Dialect, RelationName},
-    template::{rewrite, unknown::Placeholder},
+    template::{is_placeholder, rewrite, unknown::Placeholder},
 };
 
 /// Functions by name.
@@ -84,6 +85,13 @@ impl Native {
         self.run.unknowns.placeholder(what)
     }
 
+    /// Something is referred to that is not there; a name that is not known was said to be that already.
+    fn miss(&self, name: String) {
+        if !is_placeholder(&name) {
+            self.run.remark(Remark::Unresolved(name));
+        }
+    }
+
     fn reference(&self, given: &Arguments) -> Value {
         let run = &self.run;
         let words: Vec<String> = given.placed.iter().map(show).collect();
@@ -95,7 +103,7 @@ impl Native {
         };
         let shared = &run.inner.shared;
         let Some((project, node)) = shared.find_node(run.project(), package, name, version.as_deref()) else {
-            run.remark(Remark::Unresolved(name.to_owned()));
+            self.miss(name.to_owned());
             return Value::from_object(Relation::new(None, None, name.to_owned(), shared.dialect));
         };
         let Some(placed) = shared.placed.get(project).and_then(|placed| placed.get(node)) else {
@@ -140,7 +148,7 @@ impl Native {
             shared.projects.get(project)?.sources.get(*at)
         });
         let Some(known) = found else {
-            run.remark(Remark::Unresolved(format!("{source}.{table}")));
+            self.miss(format!("{source}.{table}"));
             return Value::from_object(Relation::new(None, Some(source), table, shared.dialect));
         };
         let settle = |text: &String| run.render_text(text).trim().to_owned();
@@ -487,11 +495,11 @@ pub(super) fn find_value(name: &str, run: &Arc<Run>, package: usize) -> Option<V
             [("FULL_REFRESH", false), ("STORE_FAILURES", false), ("EMPTY", false)]
                 .map(|(key, value)| (Value::from(key), Value::from(value))),
         ),
-        "modules"
-        | "graph"
-        | "invocation_id"
-        | "run_started_at"
-        | "selected_resources"
+        "run_started_at" => Value::from_object(Moment),
+        "modules" => Module::value("modules", run),
+        "graph" => super::config::describe_graph(run),
+        "invocation_id" => Value::from("00000000-0000-0000-0000-000000000000"),
+        "selected_resources"
         | "thread_id"
         | "invocation_args_dict"
         | "dbt_metadata_envs"

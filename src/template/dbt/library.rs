@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use minijinja::{Environment, UndefinedBehavior, Value, value::ValueKind};
@@ -71,6 +71,8 @@ pub(super) struct Inner {
     pub(super) packages: Vec<Package>,
     /// Names that something calls: what is called and not known is no empty value.
     pub(super) called: BTreeSet<String>,
+    /// `graph`, once anything asked for it.
+    pub(super) graph: OnceLock<Value>,
 }
 
 impl Library {
@@ -90,7 +92,7 @@ impl Library {
         }
         let environment = maker.make_environment(&shared);
         let Maker { macros, packages, called, .. } = maker;
-        Library { inner: Arc::new(Inner { shared, project, environment, macros, packages, called }) }
+        Library { inner: Arc::new(Inner { shared, project, environment, macros, packages, called, graph: OnceLock::new() }) }
     }
 
     /// The relation of a source of the project, as its own `source` makes it.
@@ -155,10 +157,10 @@ impl Maker {
 
     /// A default as an expression in which lists can be changed.
     fn rewrite_default(&mut self, text: &str) -> String {
-        let whole = format!("{{{{{text}}}}}");
+        let whole = format!("{{{{({text})}}}}");
         let Ok(rewritten) = rewrite(&whole, &BTreeSet::new(), Tags::Dbt) else { return text.to_owned() };
         self.note(&rewritten);
-        rewritten.text.strip_prefix("{{").and_then(|text| text.strip_suffix("}}")).unwrap_or(text).to_owned()
+        rewritten.text.strip_prefix("{{(").and_then(|text| text.strip_suffix(")}}")).unwrap_or(text).to_owned()
     }
 
     fn note(&mut self, rewritten: &Rewritten) {
@@ -177,7 +179,6 @@ impl Maker {
         environment.set_recursion_limit(shared.settings.max_depth);
         environment.set_unknown_method_callback(methods::call_method);
         environment.set_formatter(|out, _, value| {
-            use std::fmt::Write as _;
             let written = match value.kind() {
                 ValueKind::None | ValueKind::Undefined => Ok(()),
                 _ => out.write_str(&show(value)),

@@ -33,8 +33,7 @@ pub(super) fn split_macros(text: &str) -> (Vec<MacroText>, Option<Error>) {
             Token::BlockStart => tag = Some((start, Vec::new())),
             Token::BlockEnd => {
                 let Some((tag_start, words)) = tag.take() else { continue };
-                let first = words.first().map(|(token, ..)| token.clone());
-                match (first, &open) {
+                match (words.first().map(|(token, ..)| token), &open) {
                     (Some(Token::Ident("macro" | "test" | "data_test")), None) => open = Open::new(text, &words, end),
                     (Some(Token::Ident("endmacro" | "endtest" | "enddata_test")), Some(_)) => {
                         if let Some(done) = open.take() {

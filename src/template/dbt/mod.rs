@@ -8,6 +8,7 @@ mod config;
 mod functions;
 mod library;
 mod macros;
+mod moment;
 mod relation;
 mod render;
 mod run;

@@ -54,6 +54,9 @@ pub(super) fn render_node(library: &Library, node: usize, text: &str, columns: &
         }
         done
     };
+    // Blanks to Python, not to the template engine; as many bytes, so that places stay.
+    let blank = text.replace('\u{a0}', "  ");
+    let text = blank.as_str();
     let mut rendered = render_as(text, settings, Tags::Dbt, &output);
     let Gathered { asked, remarks, ephemeral } = gathered.into_inner().unwrap_or_else(PoisonError::into_inner);
     for variant in &mut rendered.variants {

@@ -12,7 +12,7 @@ use std::{
 
 use minijinja::{
     Error, ErrorKind, State, Value,
-    value::{Kwargs, Object, ObjectRepr},
+    value::{Object, ObjectRepr},
 };
 use serde_json::{Map, Value as Json};
 
@@ -50,8 +50,6 @@ pub(super) struct Met {
     pub(super) ephemeral: Vec<(usize, usize)>,
     /// What could not be found or computed: (kind, name, message).
     pub(super) remarks: BTreeSet<Remark>,
-    /// Results of `call statement`.
-    pub(super) results: HashMap<String, Value>,
     /// Tags of macros that are given up.
     broken: HashMap<usize, BTreeSet<usize>>,
 }
@@ -146,11 +144,6 @@ impl Run {
     /// The project that names are looked up in: the node's.
     pub(super) fn project(&self) -> usize {
         self.node.map_or(self.inner.project, |(project, _)| project)
-    }
-
-    /// What a file sees.
-    pub(super) fn scope(self: &Arc<Run>) -> Value {
-        Value::from_object(Scope { locals: Vec::new(), package: 0, run: self.clone(), called: BTreeSet::new() })
     }
 
     /// What a file sees in which `called` are called.
@@ -278,6 +271,10 @@ impl Object for Scope {
         let name = key.as_str()?;
         if let Some(value) = self.find(name) {
             return Some(value);
+        }
+        // A tag that was given up.
+        if name.starts_with("expression_") && !self.called.contains(name) {
+            return Some(self.run.unknowns.placeholder(name));
         }
         let own = name.starts_with("__wellspring") || is_engines(name);
         if own || !(self.called.contains(name) || self.run.inner.called.contains(name)) {
@@ -423,8 +420,8 @@ impl MacroObject {
         }
         let rest: Vec<Value> = given.placed.into_iter().skip(known.parameters.len()).collect();
         locals.push(("varargs".to_owned(), list(rest)));
-        let named = given.named.into_iter();
-        locals.push(("kwargs".to_owned(), Value::from(named.collect::<Kwargs>())));
+        let named = given.named.into_iter().map(|(name, value)| (Value::from(name), value));
+        locals.push(("kwargs".to_owned(), dict(named)));
         let mut scope = Scope { locals, package: known.package, run: run.clone(), called: BTreeSet::new() };
         for (name, default) in &known.parameters {
             if scope.locals.iter().any(|(known, _)| known == name) {
@@ -438,8 +435,8 @@ impl MacroObject {
                 Some(text) => {
                     let outer =
                         Scope { locals: scope.locals.clone(), package: scope.package, run: run.clone(), called: BTreeSet::new() };
-                    let expression = inner.environment.compile_expression(text)?;
-                    expression.eval(Value::from_object(outer)).unwrap_or_default()
+                    let expression = inner.environment.compile_expression(text);
+                    expression.and_then(|expression| expression.eval(Value::from_object(outer))).unwrap_or_default()
                 }
             };
             scope.locals.push((name.clone(), value));
