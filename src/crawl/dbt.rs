@@ -254,6 +254,9 @@ fn state_settings(node: &DbtNode, placed: &Placed, id: &str, has_owner: bool) ->
     for name in tags.into_iter().filter(|tag| seen.insert(tag.clone())) {
         say(FactKind::Tag { name });
     }
+    for (key, value) in [("resource_type", node.resource.word()), ("materialized", placed.config.materialized.as_str())] {
+        say(FactKind::Label { key: key.to_owned(), value: value.to_owned() });
+    }
     for key in ["access", "group"] {
         if let Some(value) = placed.config.settings.get(key).and_then(Json::as_str) {
             say(FactKind::Label { key: key.to_owned(), value: value.to_owned() });

@@ -93,6 +93,22 @@ impl Files {
 }
 
 impl Reader {
+    /// Reads the bytes of a file of at most `most` bytes, or says why not.
+    pub(super) fn read_bytes(&self, entry: &Entry, most: u64) -> Result<Vec<u8>, Diagnostic> {
+        let limits = Limits { max_file_bytes: most, ..Limits::default() };
+        match (self, &entry.bytes) {
+            (_, Bytes::Disk(path, len)) => {
+                check_size(*len, &limits)?;
+                folder::read_bounded(path, most).map_err(|why| unreadable(&why))
+            }
+            (Reader::Git(repository), Bytes::Blob(id)) => {
+                check_size(git::blob_size(repository, *id).map_err(|why| unreadable(&why))?, &limits)?;
+                git::read_blob(repository, *id).map_err(|why| unreadable(&why))
+            }
+            (Reader::Disk, Bytes::Blob(id)) => Err(unreadable(&format!("{id} is not on disk"))),
+        }
+    }
+
     /// Reads the whole file, or says why not.
     pub(super) fn read(&self, entry: &Entry, limits: &Limits) -> Result<Text, Diagnostic> {
         let (bytes, blob) = match (self, &entry.bytes) {

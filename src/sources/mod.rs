@@ -6,8 +6,8 @@
 
 mod codeowners;
 mod compose;
-mod definitions;
 mod dbt;
+mod definitions;
 mod deprecation;
 mod fetch;
 mod files;

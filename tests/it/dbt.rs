@@ -124,6 +124,54 @@ async fn a_project_is_read_from_its_files_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_project_that_did_not_change_is_not_read_again() {
+    let folder = shop();
+    let data = TempDir::new().unwrap();
+    let store = Store::open(data.path()).await.unwrap();
+    crawl_into(&store, folder.path()).await;
+    let first = export(&store).await;
+    let config = Config::for_paths(&[folder.path().to_str().unwrap().to_owned()], None).unwrap();
+    let again = crawl(&config, &store, &Silent).await.unwrap();
+    assert!(again.unchanged);
+    assert_eq!(export(&store).await, first);
+    // One file beside the project changes: of the project nothing is analysed anew.
+    write(folder.path(), "models/extra.sql", "select 1 as one");
+    let more = crawl(&config, &store, &Silent).await.unwrap();
+    assert_eq!(more.counts.analysed, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn artifacts_say_columns_of_sources_and_how_tests_ended() {
+    let folder = project(&[
+        (
+            "models/sources.yml",
+            "sources:\n  - name: raw\n    tables:\n      - name: orders\n        columns:\n          - name: id\n            data_tests: [unique]\n",
+        ),
+        ("models/copy.sql", "select * from {{ source('raw', 'orders') }}"),
+        (
+            "target/catalog.json",
+            r#"{"metadata": {}, "nodes": {}, "sources": {"source.small.raw.orders": {"columns": {"amount": {"type": "numeric", "index": 2, "name": "amount", "comment": null}, "id": {"type": "integer", "index": 1, "name": "id", "comment": "Its number."}}}}}"#,
+        ),
+        (
+            "target/manifest.json",
+            r#"{"metadata": {"dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v99.json"}, "nodes": {"test.small.source_unique_raw_orders_id.1": {"resource_type": "test", "name": "source_unique_raw_orders_id", "column_name": "id", "attached_node": null, "test_metadata": {"name": "unique", "kwargs": {}}, "depends_on": {"macros": [], "nodes": ["source.small.raw.orders"]}}}}"#,
+        ),
+        (
+            "target/run_results.json",
+            r#"{"results": [{"unique_id": "test.small.source_unique_raw_orders_id.1", "status": "fail", "failures": 3}]}"#,
+        ),
+        (".gitignore", "target/\n"),
+    ]);
+    let data = TempDir::new().unwrap();
+    let store = Store::open(data.path()).await.unwrap();
+    crawl_into(&store, folder.path()).await;
+    let lines = summarise(&export(&store).await);
+    assert_eq!(find(&lines, "source table raw.orders"), "source table raw.orders [id, amount] ()");
+    assert_eq!(find(&lines, "model view main.copy"), "model view main.copy [] (id, amount)");
+    find(&lines, "invalid-metadata target/manifest.json:1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn crawling_edits_ends_like_crawling_their_last_state() {
     let folder = shop();
     let data = TempDir::new().unwrap();

@@ -180,6 +180,7 @@ impl<'a> Assembly<'a> {
                 dialect: self.dialect,
                 templated: true,
                 variables: Vec::new(),
+                composed: None,
             });
         }
     }

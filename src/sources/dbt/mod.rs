@@ -4,6 +4,7 @@
 //! every SQL file, and the facts of its property files. Nothing is rendered here, so that names that
 //! depend on Jinja are left as they are written. Never reads a warehouse or runs dbt.
 
+mod artifacts;
 mod assemble;
 mod docs;
 mod layout;

@@ -8,6 +8,7 @@ use std::{
 use rayon::prelude::*;
 
 use super::{
+    artifacts::{Artifact, Artifacts, find_artifacts},
     assemble::{Assembled, ProjectFiles, assemble},
     layout::{Folders, Part, installed_below, is_foreign, join},
     profile, to_json,
@@ -79,14 +80,23 @@ pub(in crate::sources) fn read_projects(
     reading.found.roots = drafts.iter().map(|draft| draft.project.root.clone()).collect();
     reading.found.dialect = reading.choose_dialect(&drafts);
     let settings = settings(reading.found.dialect.0);
-    let texts = reading.read_texts(&settings, &chosen, &drafts)?;
+    let artifacts: Vec<Artifact> = drafts.iter().flat_map(|draft| find_artifacts(&draft.project.root, files)).collect();
+    for artifact in &artifacts {
+        reading.found.files.insert(artifact.path.clone(), combine_key(&settings, &[&artifact.key()]));
+    }
+    // Where no file changed, that is all there is to say.
+    let Some(texts) = reading.read_texts(&settings, &chosen, &drafts) else { return Some(reading.found) };
     let dialect = reading.found.dialect.0;
     let projects = drafts.into_iter().map(|draft| ProjectFiles {
         project: draft.project,
         parts: draft.parts.into_iter().map(|(entry, part)| (entry.path.clone(), part)).collect(),
     });
     let Assembled { projects, documents, facts, diagnostics } = assemble(projects.collect(), &texts, dialect, request);
+    let mut artifacts = Artifacts::read(&artifacts, files);
     let mut found = reading.found;
+    found.diagnostics.append(&mut artifacts.diagnostics);
+    let mut facts = facts;
+    artifacts.complete(&mut facts);
     found.projects = projects;
     found.documents = documents;
     found.facts = facts;
