@@ -22,6 +22,9 @@ mod crawl;
 #[cfg(test)]
 mod dbt;
 #[cfg(test)]
+mod demo;
+
+#[cfg(test)]
 mod definitions;
 #[cfg(test)]
 mod demo;
