@@ -22,9 +22,6 @@ mod crawl;
 #[cfg(test)]
 mod dbt;
 #[cfg(test)]
-mod demo;
-
-#[cfg(test)]
 mod definitions;
 #[cfg(test)]
 mod demo;
