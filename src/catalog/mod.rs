@@ -30,6 +30,7 @@ mod state;
 mod stated;
 mod text_lineage;
 mod trace;
+mod webhook;
 mod words;
 
 pub use crate::store::Store;
@@ -56,4 +57,5 @@ pub use state::*;
 pub use stated::*;
 pub use text_lineage::*;
 pub use trace::*;
+pub use webhook::*;
 pub use words::*;

@@ -2,6 +2,7 @@
 
 use axum::{
     Router,
+    extract::DefaultBodyLimit,
     middleware::from_fn_with_state,
     routing::{get, post},
 };
@@ -51,6 +52,7 @@ pub(super) fn table(site: &Site) -> Router<Site> {
         .route("/runs", get(crawl::show_runs))
         .route("/progress", get(crawl::show_progress))
         .route("/crawl", post(crawl::request_crawl))
+        .route("/hooks/crawl", post(crawl::request_crawl_by_webhook).layer(DefaultBodyLimit::max(crawl::MOST_WEBHOOK_BYTES)))
         .route("/diagnostics", get(diagnostics::show_codes))
         .route("/diagnostics/{code}", get(diagnostics::show_code))
         .route("/healthz", get(crawl::show_health))

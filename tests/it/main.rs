@@ -2,6 +2,8 @@
 //! clippy.toml's leave to unwrap in tests reaches their helper functions as well.
 
 #[cfg(test)]
+mod bad_input;
+#[cfg(test)]
 mod browser;
 #[cfg(test)]
 mod canonical;
@@ -61,3 +63,5 @@ mod store;
 mod template;
 #[cfg(test)]
 mod web;
+#[cfg(test)]
+mod webhook;
