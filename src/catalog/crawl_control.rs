@@ -5,6 +5,8 @@ use std::sync::{PoisonError, RwLock};
 use serde::Serialize;
 use tokio::sync::Notify;
 
+use super::{WebhookProof, WebhookSecret};
+
 /// Where a crawl stands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct CrawlStatus {
@@ -31,9 +33,36 @@ pub struct CrawlStatus {
 pub struct CrawlControl {
     status: RwLock<CrawlStatus>,
     wanted: Notify,
+    webhook: Option<WebhookSecret>,
+}
+
+/// What became of a webhook's call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebhookOutcome {
+    /// A crawl is asked for.
+    Asked,
+    /// It was not signed with the secret.
+    Refused,
+    /// No secret is configured: there is no webhook.
+    NotConfigured,
 }
 
 impl CrawlControl {
+    /// Takes webhooks that are signed with this secret.
+    pub fn with_webhook(secret: Option<WebhookSecret>) -> CrawlControl {
+        CrawlControl { webhook: secret, ..CrawlControl::default() }
+    }
+
+    /// Asks for a crawl if a webhook proves that it may.
+    pub fn request_by_webhook(&self, proof: Option<WebhookProof<'_>>, body: &[u8]) -> WebhookOutcome {
+        let Some(secret) = &self.webhook else { return WebhookOutcome::NotConfigured };
+        if proof.is_none_or(|proof| !secret.accepts(proof, body)) {
+            return WebhookOutcome::Refused;
+        }
+        self.request();
+        WebhookOutcome::Asked
+    }
+
     /// Where the crawl stands now.
     pub fn status(&self) -> CrawlStatus {
         self.status.read().unwrap_or_else(PoisonError::into_inner).clone()

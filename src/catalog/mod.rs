@@ -41,6 +41,7 @@ mod text_lineage;
 mod trace;
 mod usage;
 mod watching;
+mod webhook;
 mod words;
 
 pub use crate::insight::staleness::{Judged, StalenessRules, Verdict};
@@ -79,4 +80,5 @@ pub use text_lineage::*;
 pub use trace::*;
 pub use usage::*;
 pub use watching::*;
+pub use webhook::*;
 pub use words::*;

@@ -153,6 +153,8 @@ fn write_config(name: &str, seen: &Seen) -> String {
          [crawl]\n\
          # Time between crawls while serving; without it only on request.\n\
          # every = \"15m\"\n\
+         # The environment variable with the secret of a forge's webhook to /hooks/crawl.\n\
+         # webhook_secret_env = \"WELLSPRING_WEBHOOK_SECRET\"\n\
          # Former states of git sources that are crawled first, in days back.\n\
          history_days = [90, 14]\n\
          # For how many days back every run is kept, then the last of each day, then of each week.\n\

@@ -18,7 +18,7 @@ use super::{
     place::Place,
 };
 use crate::{
-    catalog::{Catalog, CrawlControl},
+    catalog::{Catalog, CrawlControl, WebhookSecret},
     config::Config,
     crawl::Unlisted,
     web,
@@ -123,7 +123,7 @@ async fn serve_until_stopped(served: Served) -> anyhow::Result<()> {
     let listener = TcpListener::bind(config.addr).await.with_context(|| format!("cannot listen on {}", config.addr))?;
     config.addr = listener.local_addr()?;
     let catalog = Arc::new(Catalog::open_as_configured(&folder, &config.search).await?);
-    let control = Arc::new(CrawlControl::default());
+    let control = Arc::new(CrawlControl::with_webhook(webhook_secret(&config)?));
     let (stop, stopped) = watch::channel(false);
     println!("Wellspring is at {}", config.public_url());
     eprintln!("Data in {}. Ctrl-C stops.", folder.display());
@@ -158,6 +158,14 @@ async fn serve_until_stopped(served: Served) -> anyhow::Result<()> {
         Ok(ended) => Ok(ended.context("the server broke off")??),
         Err(_) => Ok(()),
     }
+}
+
+/// The secret of the webhook, where one is configured.
+fn webhook_secret(config: &Config) -> anyhow::Result<Option<WebhookSecret>> {
+    let Some(variable) = &config.crawl.webhook_secret_env else { return Ok(None) };
+    let secret = std::env::var(variable).ok().as_deref().and_then(WebhookSecret::new);
+    let missing = || format!("the environment variable {variable}, which webhook_secret_env names, is not set");
+    secret.with_context(missing).map(Some)
 }
 
 /// Notices runs that another process published.

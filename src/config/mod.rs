@@ -83,6 +83,9 @@ pub struct CrawlConfig {
     /// Time between crawls while serving (`"15m"`, `"6h"`, `"1d"`). Default: only on request.
     #[serde(with = "load::duration")]
     pub every: Option<Duration>,
+    /// Name of the environment variable that holds the secret under which a forge signs its webhook;
+    /// `POST /hooks/crawl` then asks for a crawl. Default: there is no webhook.
+    pub webhook_secret_env: Option<String>,
     /// How many days back a git source's former states are crawled first. Default: `[90, 14]`.
     pub history_days: Vec<u32>,
     /// How many commits are walked for last changes and contributors, newest first; 0 for none.
@@ -325,6 +328,7 @@ impl Default for CrawlConfig {
     fn default() -> Self {
         CrawlConfig {
             every: None,
+            webhook_secret_env: None,
             history_days: vec![90, 14],
             history_commits: 50_000,
             keep_all_days: 7,

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Router,
+    extract::DefaultBodyLimit,
     middleware::from_fn_with_state,
     routing::{MethodRouter, get, post, put},
 };
@@ -172,6 +173,7 @@ fn addresses_with_needs() -> Table {
         .route("/runs", get(crawl::show_runs))
         .route("/progress", get(crawl::show_progress))
         .route("/crawl", post(crawl::request_crawl))
+        .route_for(OPEN, "/hooks/crawl", post(crawl::request_crawl_by_webhook).layer(DefaultBodyLimit::max(crawl::MOST_WEBHOOK_BYTES)))
         .route("/diagnostics", get(diagnostics::show_codes))
         .route("/diagnostics/{code}", get(diagnostics::show_code))
         .route_for(OPEN, "/healthz", get(crawl::show_health))

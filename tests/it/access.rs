@@ -172,6 +172,7 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("/healthz", "all", "-"),
     ("/help", "viewer", "-"),
     ("/help/api", "viewer", "-"),
+    ("/hooks/crawl", "-", "all"),
     ("/impact", "viewer", "-"),
     ("/lineage", "viewer", "-"),
     ("/mine", "viewer", "-"),

@@ -5,6 +5,7 @@
 mod access;
 #[cfg(test)]
 mod api;
+mod bad_input;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
@@ -77,3 +78,5 @@ mod store;
 mod template;
 #[cfg(test)]
 mod web;
+#[cfg(test)]
+mod webhook;

@@ -3,14 +3,15 @@
 use askama::Template;
 use axum::{
     Json,
+    body::Bytes,
     extract::State,
-    http::{HeaderName, HeaderValue},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
     response::{IntoResponse, Redirect, Response},
 };
 use serde_json::json;
 
 use crate::{
-    catalog::{DiagnosticCount, RunSummary},
+    catalog::{DiagnosticCount, RunSummary, WebhookOutcome, WebhookProof},
     web::{
         Site,
         error::PageError,
@@ -21,6 +22,8 @@ use crate::{
 
 /// Runs that one page shows.
 const RUNS_AT_ONCE: usize = 50;
+/// The longest body of a webhook, in bytes.
+pub(crate) const MOST_WEBHOOK_BYTES: usize = 8 << 20;
 
 #[derive(Template)]
 #[template(path = "pages/runs.html")]
@@ -90,6 +93,22 @@ pub(crate) async fn show_progress(visit: Visit) -> Result<Response, PageError> {
 pub(crate) async fn request_crawl(State(site): State<Site>) -> Result<Redirect, PageError> {
     site.crawl.request();
     Ok(Redirect::to("/runs"))
+}
+
+/// Asks for a crawl where a forge's webhook is signed with the configured secret.
+pub(crate) async fn request_crawl_by_webhook(
+    State(site): State<Site>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, PageError> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let signature = ["x-hub-signature-256", "x-hub-signature"].iter().find_map(|name| text(name));
+    let proof = signature.map(WebhookProof::Signature).or(text("x-gitlab-token").map(WebhookProof::Token));
+    match site.crawl.request_by_webhook(proof, &body) {
+        WebhookOutcome::Asked => Ok((StatusCode::ACCEPTED, Json(json!({ "crawl": "asked for" }))).into_response()),
+        WebhookOutcome::Refused => Err(PageError::Forbidden("The call is not signed with the webhook's secret.".to_owned())),
+        WebhookOutcome::NotConfigured => Err(PageError::NotFound("webhook".to_owned())),
+    }
 }
 
 /// Says that the server answers, and of which run.
