@@ -1,6 +1,10 @@
 //! `wellspring governance`: everything that people state, as one YAML file, and back.
 
-use std::{fs, io::Read, path::PathBuf};
+use std::{
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
@@ -12,6 +16,7 @@ use super::{
 use crate::{
     catalog::{Catalog, CatalogError, ImportAnswer, OnConflict},
     model::{Actor, Role, Scope},
+    web::local_name,
 };
 
 /// Write what people state to a YAML file, or state what one says
@@ -93,7 +98,7 @@ impl Governance {
                         (false, ConflictWord::Keep) => OnConflict::Keep,
                         (false, ConflictWord::Overwrite) => OnConflict::Overwrite,
                     };
-                    let name = person.unwrap_or_else(|| crate::web::local_name());
+                    let name = person.unwrap_or_else(local_name);
                     let actor = Actor { name, role: Role::Admin, scope: Scope::Admin, also: Vec::new() };
                     match catalog.import_governance(&actor, &text, on_conflict).await {
                         Ok(answer) => tell(&answer, on_conflict, json),
@@ -111,7 +116,7 @@ impl Governance {
     }
 }
 
-fn read(file: &PathBuf) -> anyhow::Result<String> {
+fn read(file: &Path) -> anyhow::Result<String> {
     if file.as_os_str() != "-" {
         return fs::read_to_string(file).with_context(|| format!("reading {}", file.display()));
     }

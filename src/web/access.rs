@@ -88,7 +88,7 @@ impl Access {
     }
 }
 
-/// The name of whoever runs the process.
+/// The name of whoever runs the process, as the environment says; `local` where it does not.
 pub fn local_name() -> String {
     let named = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
     named.unwrap_or_else(|| "local".to_owned())

@@ -1,10 +1,7 @@
 //! `/api/v1/openapi.json` and `/help/api`: the JSON API described, for programs and for people.
 
 use askama::Template;
-use axum::{
-    Json,
-    response::{IntoResponse, Response},
-};
+use axum::{Json, response::Response};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -127,7 +124,7 @@ pub(super) async fn show_page(visit: Visit) -> Result<Response, PageError> {
     }
     let order = ["find", "assets", "lineage", "governance", "catalog"];
     groups.sort_by_key(|(tag, _)| order.iter().position(|name| name == tag));
-    visit.answer(&ApiPage { chrome: visit.chrome.clone(), groups }).map(IntoResponse::into_response)
+    visit.answer(&ApiPage { chrome: visit.chrome.clone(), groups })
 }
 
 fn show_operation(method: &'static str, path: &str, operation: utoipa::openapi::path::Operation) -> Operation {

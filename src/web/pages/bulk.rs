@@ -9,7 +9,7 @@ use axum::{
 
 use super::{edit::FieldForm, search::read_query};
 use crate::{
-    catalog::{AssetRef, BulkEdit, BulkMode, CatalogError, Overtaken, SearchQuery},
+    catalog::{AssetRef, BulkEdit, BulkMode, CatalogError, FieldChange, Overtaken, SearchQuery},
     model::{OwnerKind, StatedField, StatedValue, Tier},
     web::{
         Site,
@@ -64,7 +64,7 @@ pub(crate) async fn apply(State(site): State<Site>, visit: Visit, body: String) 
         Ok(change) => change,
         Err(reason) => return again(StatusCode::UNPROCESSABLE_ENTITY, form, Some(reason), Vec::new()),
     };
-    if let crate::catalog::FieldChange::Set(value) = &change {
+    if let FieldChange::Set(value) = &change {
         form.value = value.clone();
     }
     let bulk = BulkEdit {
