@@ -16,7 +16,14 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 
-use super::{Site, attempts::Attempts, error::PageError, headers::check_same_origin, routes::Needs, urls};
+use super::{
+    Site,
+    attempts::Attempts,
+    error::PageError,
+    headers::check_same_origin,
+    routes::{Needs, WEBHOOK},
+    urls,
+};
 use crate::{
     config::{Config, Network},
     model::{Actor, Role, Scope},
@@ -261,15 +268,17 @@ fn check(site: &Site, needs: &Needs, request: &Request) -> Result<(), PageError>
     if site.access.needs_sign_in() && !visitor.is_safe && !site.access.allows_http {
         return Err(PageError::Forbidden("This catalog is served over https alone.".to_owned()));
     }
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
-    if changes && visitor.came != Came::Token {
+    // A forge comes from another site on purpose; the signature of its body says who it is.
+    let is_signed = path == Some(WEBHOOK);
+    if changes && visitor.came != Came::Token && !is_signed {
         check_same_origin(request.headers(), site.public.as_deref())?;
         let names_origin = request.headers().contains_key("sec-fetch-site") || request.headers().contains_key(header::ORIGIN);
         if visitor.came == Came::Session && !names_origin {
             return Err(PageError::Forbidden("Browsers say which page a form is on; this request did not.".to_owned()));
         }
     }
-    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     needs.check(path, changes, visitor)
 }
 

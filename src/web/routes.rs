@@ -31,6 +31,9 @@ pub(super) struct Need {
 }
 
 /// Everybody, signed in or not.
+/// Where a forge asks for a crawl.
+pub(super) const WEBHOOK: &str = "/hooks/crawl";
+
 const OPEN: Need = Need { read: None, change: None };
 /// Everybody who is signed in reads; editors change. What every address takes that says nothing else.
 const READ: Need = Need { read: Some((Role::Viewer, Scope::Read)), change: Some((Role::Editor, Scope::Write)) };
@@ -173,7 +176,7 @@ fn addresses_with_needs() -> Table {
         .route("/runs", get(crawl::show_runs))
         .route("/progress", get(crawl::show_progress))
         .route("/crawl", post(crawl::request_crawl))
-        .route_for(OPEN, "/hooks/crawl", post(crawl::request_crawl_by_webhook).layer(DefaultBodyLimit::max(crawl::MOST_WEBHOOK_BYTES)))
+        .route_for(OPEN, WEBHOOK, post(crawl::request_crawl_by_webhook).layer(DefaultBodyLimit::max(crawl::MOST_WEBHOOK_BYTES)))
         .route("/diagnostics", get(diagnostics::show_codes))
         .route("/diagnostics/{code}", get(diagnostics::show_code))
         .route_for(OPEN, "/healthz", get(crawl::show_health))

@@ -6,7 +6,7 @@ use axum::{body::Body, http::Request, http::StatusCode};
 use tower::ServiceExt;
 use wellspring::{
     catalog::{Catalog, CrawlControl, WebhookSecret},
-    web::{self, Site},
+    web::{self, Access, Site},
 };
 
 const BODY: &str = "Hello, World!";
@@ -18,7 +18,7 @@ async fn call(secret: Option<&str>, header: Option<(&str, &str)>, body: &'static
     let data = tempfile::tempdir().unwrap();
     let catalog = Arc::new(Catalog::open(data.path()).await.unwrap());
     let crawl = Arc::new(CrawlControl::with_webhook(secret.and_then(WebhookSecret::new)));
-    let router = web::router(Site { catalog, crawl: crawl.clone(), public: None });
+    let router = web::router(Site { catalog, crawl: crawl.clone(), public: None, access: Arc::new(Access::local("ana")) });
     let mut request =
         Request::post("/hooks/crawl").header("Host", "127.0.0.1:7171").header("Origin", "https://forge.example.com");
     if let Some((name, value)) = header {
