@@ -30,10 +30,10 @@ pub(super) struct Need {
     change: Option<(Role, Scope)>,
 }
 
-/// Everybody, signed in or not.
 /// Where a forge asks for a crawl.
 pub(super) const WEBHOOK: &str = "/hooks/crawl";
 
+/// Everybody, signed in or not.
 const OPEN: Need = Need { read: None, change: None };
 /// Everybody who is signed in reads; editors change. What every address takes that says nothing else.
 const READ: Need = Need { read: Some((Role::Viewer, Scope::Read)), change: Some((Role::Editor, Scope::Write)) };
