@@ -23,8 +23,6 @@ mod demo;
 #[cfg(test)]
 mod definitions;
 #[cfg(test)]
-mod demo;
-#[cfg(test)]
 mod descriptions;
 #[cfg(test)]
 mod drift;
