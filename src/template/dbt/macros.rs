@@ -17,12 +17,15 @@ pub(super) struct MacroText {
     pub(super) body: String,
 }
 
+/// A token of a tag, with its first byte and the one behind its last.
+type Word<'t> = (Token<'t>, usize, usize);
+
 /// The macros in `text`, and why reading it ended early.
 pub(super) fn split_macros(text: &str) -> (Vec<MacroText>, Option<Error>) {
     let mut found = Vec::new();
     let Ok(syntax) = SyntaxConfig::builder().keep_trailing_newline(true).build() else { return (found, None) };
     let mut open: Option<Open> = None;
-    let mut tag: Option<(usize, Vec<(Token<'_>, usize, usize)>)> = None;
+    let mut tag: Option<(usize, Vec<Word<'_>>)> = None;
     for token in tokenize(text, false, syntax) {
         let (token, span) = match token {
             Ok(token) => token,
@@ -61,7 +64,7 @@ struct Open {
 }
 
 impl Open {
-    fn new(text: &str, words: &[(Token<'_>, usize, usize)], body: usize) -> Option<Open> {
+    fn new(text: &str, words: &[Word<'_>], body: usize) -> Option<Open> {
         let Token::Ident(name) = words.get(1)?.0 else { return None };
         let is_test = !matches!(words.first()?.0, Token::Ident("macro"));
         let name = if is_test { format!("test_{name}") } else { name.to_owned() };
@@ -80,7 +83,7 @@ impl Open {
     }
 }
 
-fn read_parameters(text: &str, words: &[(Token<'_>, usize, usize)]) -> Vec<(String, Option<String>)> {
+fn read_parameters(text: &str, words: &[Word<'_>]) -> Vec<(String, Option<String>)> {
     let mut parameters: Vec<(String, Option<(usize, usize)>)> = Vec::new();
     let mut depth = 0usize;
     let mut in_default = false;

@@ -21,6 +21,11 @@ use crate::{
     },
 };
 
+/// An ephemeral model in front of a rendering: its CTE, its text, its name.
+type Front = (String, String, String);
+/// A project and one of its nodes.
+type NodeAt = (usize, usize);
+
 /// Deepest chain of ephemeral models.
 const MAX_EPHEMERAL: usize = 60;
 
@@ -30,7 +35,7 @@ struct Gathered {
     asked: BTreeSet<crate::model::RelationName>,
     remarks: BTreeSet<Remark>,
     /// For each rendering, by its text: the ephemeral models in front, rendered.
-    ephemeral: BTreeMap<String, Vec<(String, String, String)>>,
+    ephemeral: BTreeMap<String, Vec<Front>>,
 }
 
 /// Renders `text`, the file of the node at index `node`.
@@ -84,9 +89,9 @@ fn drop_semicolons(rendered: &mut Rendered) {
 }
 
 /// The ephemeral models that were read, each after those that it reads: (CTE, text, name).
-fn render_ephemeral(run: &Arc<Run>) -> Vec<(String, String, String)> {
-    let mut done: Vec<((usize, usize), (String, String, String))> = Vec::new();
-    let mut open: Vec<((usize, usize), Option<String>)> = Vec::new();
+fn render_ephemeral(run: &Arc<Run>) -> Vec<Front> {
+    let mut done: Vec<(NodeAt, Front)> = Vec::new();
+    let mut open: Vec<(NodeAt, Option<String>)> = Vec::new();
     let first: Vec<_> = std::mem::take(&mut run.met().ephemeral);
     open.extend(first.into_iter().rev().map(|node| (node, None)));
     while let Some((node, text)) = open.pop() {
@@ -144,7 +149,7 @@ fn render_one(run: &Arc<Run>, text: &str) -> Option<String> {
 }
 
 /// Puts ephemeral models in front of a rendering, as CTEs, the way dbt does.
-fn put_in_front(variant: &mut Variant, front: &[(String, String, String)], source: &str) {
+fn put_in_front(variant: &mut Variant, front: &[Front], source: &str) {
     let mut at = skip_comments(&variant.text);
     let head = variant.text.get(at..).unwrap_or_default();
     let is_word = |word: &str| {
