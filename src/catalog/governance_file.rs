@@ -122,6 +122,9 @@ struct FileField {
     value: StatedValue,
 }
 
+/// A 1-based line, 0 for the whole file, and what is wrong there.
+type Complaint = (u64, String);
+
 impl View {
     /// Everything that people state, as YAML, sorted: the same statements give the same bytes.
     ///
@@ -154,7 +157,7 @@ impl View {
     }
 
     /// What the file says, field by field, or every reason why it cannot be read.
-    fn read_governance(&self, text: &str) -> Result<(Vec<FileField>, Vec<(u64, String)>)> {
+    fn read_governance(&self, text: &str) -> Result<(Vec<FileField>, Vec<Complaint>)> {
         if text.len() > LARGEST_FILE {
             return Err(unreadable(vec![(0, format!("it is larger than {} MiB", LARGEST_FILE >> 20))]));
         }

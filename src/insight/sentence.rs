@@ -237,7 +237,7 @@ fn operation_word(making: &Making, text: &str) -> String {
     let mut words: Vec<&str> = Vec::new();
     for pair in making.branches.windows(2) {
         let [one, other] = pair else { continue };
-        let between = Span { start: one.span.end, end: other.span.start.max(one.span.end), ..one.span };
+        let between = Span { start: one.span.end, end: other.span.start.max(one.span.end) };
         let between = between.of(text).to_ascii_uppercase();
         let word = ["INTERSECT", "EXCEPT", "MINUS", "UNION ALL", "UNION DISTINCT", "UNION"];
         let flat = between.split_whitespace().collect::<Vec<_>>().join(" ");

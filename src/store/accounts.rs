@@ -178,7 +178,7 @@ impl Store {
         .bind(person)
         .fetch_all(&self.people)
         .await?;
-        rows.iter().map(|row| token_row(row)).collect()
+        rows.iter().map(token_row).collect()
     }
 
     /// Whose token it is.
