@@ -56,13 +56,13 @@ fn bad_files_are_told_and_their_neighbours_are_whole() {
     assert_eq!(
         told,
         [
-            "flat.sql: limit-exceeded",
+            "flat.sql: limit-exceeded table-level-only",
             "huge.sql: limit-exceeded",
             "latin.sql: not-utf8",
             "leaves.sql: symlink-leaves-tree",
-            "nested.sql: limit-exceeded",
+            "nested.sql: limit-exceeded table-level-only",
             "sql/p/d/t/metadata.yaml: limit-exceeded",
-            "unions.sql: limit-exceeded",
+            "unions.sql: limit-exceeded table-level-only",
         ]
     );
     // A condition and a value of the CASE; one column of each of the others.
