@@ -5,6 +5,7 @@
 mod access;
 #[cfg(test)]
 mod api;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod browser;
