@@ -187,7 +187,7 @@ impl Store {
         }
         let mut shared = Shared::default();
         for row in &fetch(USE_TOGETHER).await? {
-            found.together.push((asset_row(row, &mut shared)?, number(row, 6)?));
+            found.together.push((asset_row(row, &mut shared)?, number(row, 7)?));
         }
         Ok(found)
     }
@@ -198,8 +198,9 @@ impl Store {
         rows.iter()
             .map(|row| {
                 let text = pack::unpack_text(row.try_get(0)?, row.try_get(1)?)?;
-                let people: Vec<String> =
-                    row.try_get::<&str, _>(6)?.split('\n').filter(|it| !it.is_empty()).map(str::to_owned).collect();
+                let mut people: Vec<String> =
+                    serde_json::from_str(row.try_get(6)?).map_err(|error| StoreError::Damaged(error.to_string()))?;
+                people.sort_unstable();
                 let query = QueryUse {
                     text,
                     runs: number(row, 2)?,
@@ -299,7 +300,7 @@ const USE_OF_COLUMNS: &str = reading!(
     "JOIN json_each(mine.columns) AS read_column WHERE mine.asset = ?2 GROUP BY read_column.key, read_column.value"
 );
 const USE_TOGETHER: &str = reading!(
-    "SELECT asset.id, namespace, asset.key, asset_state.name, asset_state.kind, role, sum(runs)",
+    "SELECT asset.id, namespace, asset.key, asset_state.name, asset_state.kind, role, environment, sum(runs)",
     "JOIN analysis_read AS other ON other.analysis = mine.analysis AND other.asset <> mine.asset
      JOIN asset ON asset.id = other.asset
      JOIN asset_state ON asset_state.asset = other.asset
@@ -316,7 +317,7 @@ const USE_BY_WRITER: &str = "SELECT person, via, tool, object, scheduled, sum(ru
     JOIN asker ON asker.id = observation.asker
     WHERE mine.asset = ?2 AND mine.how = 'writes' GROUP BY asker.id ORDER BY max(last_at) DESC, asker.id LIMIT 50";
 const FAILING: &str = "SELECT text.form, text.body, sum(runs), sum(errors), count(DISTINCT person), max(last_at),
-        group_concat(DISTINCT person || char(10)) FROM observation
+        json_group_array(DISTINCT person) FROM observation
     JOIN asker ON asker.id = observation.asker JOIN query_shape ON query_shape.id = observation.shape
     JOIN text ON text.id = query_shape.text
     WHERE day >= ?1 AND NOT scheduled AND person <> '' GROUP BY query_shape.id HAVING sum(errors) > 0

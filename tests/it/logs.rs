@@ -190,19 +190,24 @@ async fn use_is_counted_by_people_schedules_and_columns() {
             ran("select id from mart.orders", "2026-11-18T01:00:00Z", "airflow"),
             ran("select amnt from mart.orders", "2026-11-20T01:00:00Z", "cleo").failed(),
             ran("select amount, id from mart.orders", "2026-11-20T01:01:00Z", "cleo"),
+            ran("select r.id from mart.orders as o join raw.orders as r on r.id = o.id", "2026-11-20T03:00:00Z", "airflow"),
         ],
     );
     let store = company.crawl().await;
     let orders = usage(&store).await["shop.mart.orders"].clone();
-    assert_eq!((orders.interactive_30, orders.scheduled_30, orders.people_30, orders.people_90), (3, 1, 2, 3));
-    assert_eq!((orders.errors_30, orders.last_human, orders.last_scheduled), (1, Some(1_795_136_460), Some(1_794_963_600)));
+    assert_eq!((orders.interactive_30, orders.scheduled_30, orders.people_30, orders.people_90), (3, 2, 2, 3));
+    assert_eq!((orders.errors_30, orders.last_human, orders.last_scheduled), (1, Some(1_795_136_460), Some(1_795_143_600)));
     assert_eq!(orders.people, [("ana".to_owned(), 2), ("bo".to_owned(), 1), ("cleo".to_owned(), 1)]);
     assert!(orders.popularity() > 20);
     let run = store.latest_run().await.unwrap().unwrap();
     let asset = store.find_asset(run, "dw", "shop.mart.orders").await.unwrap().unwrap();
     let used = store.asset_use(run, asset, 0).await.unwrap();
     assert_eq!(used.columns["amount"], (4, 0, 1));
-    assert_eq!((used.columns["id"].0, used.columns["id"].1), (4, 1), "{:?}", used.columns);
+    assert_eq!((used.columns["id"].0, used.columns["id"].1), (4, 2), "{:?}", used.columns);
+    let together: Vec<(&str, u64)> = used.together.iter().map(|(asset, runs)| (&*asset.name, *runs)).collect();
+    assert_eq!(together, [("shop.raw.orders", 1)]);
+    let failing = store.failing_queries(0, 5).await.unwrap();
+    assert_eq!((failing.len(), failing[0].1.as_slice()), (1, ["cleo".to_owned()].as_slice()));
     assert_eq!(used.queries[0].text, "select amount from mart . orders where id = ?");
     assert_eq!((used.queries[0].runs, used.queries[0].people), (3, 2));
     let attempts = store.attempts_by_day(0).await.unwrap();
