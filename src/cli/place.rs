@@ -20,10 +20,10 @@ use crate::{
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct Place {
     /// Folder of the catalog's data [default: WELLSPRING_DATA, else beside wellspring.toml, else the one used last]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     pub(super) data: Option<PathBuf>,
     /// Configuration [default: wellspring.toml in this folder]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     pub(super) config: Option<PathBuf>,
 }
 

@@ -122,8 +122,9 @@ pub(super) async fn show_page(visit: Visit) -> Result<Response, PageError> {
             }
         }
     }
+    // What is known of no other kind comes last.
     let order = ["find", "assets", "lineage", "governance", "catalog"];
-    groups.sort_by_key(|(tag, _)| order.iter().position(|name| name == tag));
+    groups.sort_by_key(|(tag, _)| order.iter().position(|name| name == tag).unwrap_or(order.len()));
     visit.answer(&ApiPage { chrome: visit.chrome.clone(), groups })
 }
 
@@ -134,7 +135,7 @@ fn show_operation(method: &'static str, path: &str, operation: utoipa::openapi::
         .responses
         .into_iter()
         .filter_map(|(status, response)| match response {
-            RefOr::T(response) => Some((status, response.description)),
+            RefOr::T(response) => Some((status, plain(&response.description))),
             RefOr::Ref(_) => None,
         })
         .collect();
@@ -143,8 +144,13 @@ fn show_operation(method: &'static str, path: &str, operation: utoipa::openapi::
         method,
         path: path.to_owned(),
         summary: operation.summary.unwrap_or_default(),
-        parameters: parameters.iter().filter_map(named).collect(),
+        parameters: parameters.iter().filter_map(named).map(|(name, said)| (name, plain(&said))).collect(),
         answers,
         takes_body: operation.request_body.is_some(),
     }
+}
+
+/// Without the marks of code, which the page does not render.
+fn plain(text: &str) -> String {
+    text.replace('`', "")
 }

@@ -244,3 +244,37 @@ fn serve_binds_at_once_answers_and_stops_on_sigterm() {
     assert!(Command::new("kill").arg(server.id().to_string()).status().unwrap().success());
     assert_eq!(server.wait().unwrap().code(), Some(0));
 }
+
+#[test]
+fn people_tokens_and_governance_are_managed_in_a_terminal() {
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("data").display().to_string();
+    let text = |output: &Output| String::from_utf8(output.stdout.clone()).unwrap();
+    let added = run(&["user", "add", "Ana@Example.com", "--role", "admin", "--also", "growth", "--data", &data]);
+    assert_eq!((added.status.code(), text(&added).trim().len()), (Some(0), 20), "{added:?}");
+    assert_eq!(run(&["user", "add", "ana@example.com", "--data", &data]).status.code(), Some(2), "the name is taken");
+    assert_eq!(run(&["user", "disable", "ana@example.com", "--data", &data]).status.code(), Some(2), "the only admin stays");
+    let weak = run_with_input(&["user", "add", "bo", "--stdin", "--data", &data], b"short\n");
+    assert_eq!(weak.status.code(), Some(2));
+    let listed = run(&["user", "list", "--json", "--data", &data]);
+    let people: serde_json::Value = serde_json::from_str(&text(&listed)).unwrap();
+    assert_eq!(
+        (&people[0]["name"], &people[0]["role"], &people[0]["also"][0]),
+        (&"ana@example.com".into(), &"admin".into(), &"growth".into())
+    );
+    let made = run(&["token", "add", "ana@example.com", "--for", "a test", "--days", "5", "--data", &data]);
+    assert!(text(&made).starts_with("wellspring_"), "{made:?}");
+    assert!(text(&run(&["token", "list", "--data", &data])).contains("a test"));
+    assert_eq!(run(&["token", "revoke", "1", "--data", &data]).status.code(), Some(0));
+    assert_eq!(run(&["token", "revoke", "1", "--data", &data]).status.code(), Some(2));
+    let yaml = "version: 1\nassets:\n- namespace: bigquery\n  name: a.b\n  tags:\n  - x\n";
+    let import = |text: &str| run_with_input(&["governance", "import", "-", "--person", "ana", "--data", &data], text.as_bytes());
+    assert_eq!(import(yaml).status.code(), Some(0));
+    assert_eq!(text(&run(&["governance", "export", "--data", &data])), yaml);
+    let conflict = import(&yaml.replace("- x", "- z"));
+    assert_eq!(conflict.status.code(), Some(1));
+    assert!(text(&conflict).contains("file:   z") && text(&conflict).contains("stated: x (ana)"), "{conflict:?}");
+    let bad = import("version: 1\nassets:\n- namespace: bigquery\n  name: a.b\n  tier: gold\n");
+    assert_eq!(bad.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&bad.stderr).contains("-:5: "), "{bad:?}");
+}
