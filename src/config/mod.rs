@@ -469,6 +469,7 @@ pub fn default_bots() -> Vec<String> {
         "dependabot*",
         "renovate*",
         "github-actions*",
+        "github actions*",
         "pyup-bot*",
         "pre-commit-ci*",
         "circleci*",

@@ -391,7 +391,7 @@ impl<'a> Walk<'a> {
         }));
     }
 
-    /// The relations under a `count(*)`.
+    /// The relations under a `count(*)`, and what decides which of their rows are counted.
     fn take_counted(&mut self, place: Place, scope: &'a DerivedScope) {
         let mut waiting: Vec<(Place, &'a DerivedScope)> = vec![(place, scope)];
         let mut seen = BTreeSet::from([place]);
@@ -411,6 +411,7 @@ impl<'a> Walk<'a> {
                     && seen.insert(inner)
                     && let Some(scope) = self.scope(inner)
                 {
+                    self.take_rules(inner, scope);
                     waiting.push((inner, scope));
                 }
             }

@@ -1,6 +1,8 @@
 //! Sentences about expressions: what a reader needs before reading the SQL. What a sentence says of
 //! rows is only what stands in the very scope that computes the value.
 
+use std::collections::BTreeSet;
+
 use super::{
     call::{is_literal, one_condition, strip_parentheses, whole_call},
     explain::{Making, MakingRule, RuleStage},
@@ -272,9 +274,11 @@ fn rules(making: &Making, kind: RowEdgeKind, stage: RuleStage) -> impl Iterator<
 
 fn inputs(making: &Making, analysis: &Analysis) -> String {
     let mut names: Vec<String> = Vec::new();
-    for input in making.inputs.iter().filter(|input| input.kind.is_direct()) {
+    let direct = || making.inputs.iter().filter(|input| input.kind.is_direct());
+    let relations: BTreeSet<RelationId> = direct().filter_map(|input| input.relation).collect();
+    for input in direct() {
         let name = match input.relation {
-            Some(relation) => format!("`{}.{}`", last_part(analysis, relation), input.column),
+            Some(relation) => format!("`{}.{}`", telling_name(analysis, relation, &relations), input.column),
             None => format!("`{}`", input.column),
         };
         if !names.contains(&name) {
@@ -287,6 +291,15 @@ fn inputs(making: &Making, analysis: &Analysis) -> String {
 fn of_counted(making: &Making, analysis: &Analysis) -> String {
     let names: Vec<String> = making.counted.iter().map(|relation| format!("`{}`", last_part(analysis, *relation))).collect();
     if names.is_empty() { String::new() } else { format!(" of {}", list_some(&names)) }
+}
+
+/// The last part of a relation's name, and the part before it where another of `relations` ends alike.
+fn telling_name(analysis: &Analysis, relation: RelationId, relations: &BTreeSet<RelationId>) -> String {
+    let last = last_part(analysis, relation);
+    let alike = relations.iter().any(|other| *other != relation && last_part(analysis, *other).eq_ignore_ascii_case(last));
+    let parts = analysis.relations.get(relation as usize).map_or(&[][..], |name| &name.parts);
+    let told = if alike { &parts[parts.len().saturating_sub(2)..] } else { &parts[parts.len().saturating_sub(1)..] };
+    told.iter().map(|part| &*part.text).collect::<Vec<_>>().join(".")
 }
 
 fn last_part(analysis: &Analysis, relation: RelationId) -> &str {

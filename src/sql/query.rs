@@ -247,9 +247,16 @@ impl Engine<'_> {
         scope.aliases_hidden.set(!self.lateral_aliases());
         let value = self.value(expr, scope);
         scope.aliases_hidden.set(false);
-        let step = self.step_of(expr, &value);
         let mut reads = std::mem::take(&mut self.trail);
         dedup_reads(&mut reads);
+        let step = match self.step_of(expr, &value) {
+            // Of a column further in that reads none itself.
+            Step::Constant if !reads.is_empty() => match expr {
+                Expr::Identifier(_) | Expr::CompoundIdentifier(_) => Step::Copies,
+                _ => Step::Transforms,
+            },
+            step => step,
+        };
         let span = match self.span_override {
             Some(span) => span,
             None => super::spans::span_of(expr),

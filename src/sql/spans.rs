@@ -55,7 +55,16 @@ impl<'t> Places<'t> {
 
     /// The body of the clause (of WHERE, HAVING, ON, GROUP BY, …) that holds `partial`.
     pub(crate) fn clause(&self, partial: Span) -> Span {
-        self.widen(partial, false, |from, to| (from, to))
+        self.distinct_list(partial).unwrap_or_else(|| self.widen(partial, false, |from, to| (from, to)))
+    }
+
+    /// What DISTINCT holds for, where `partial` is the SELECT before it: the list.
+    fn distinct_list(&self, partial: Span) -> Option<Span> {
+        let at = self.tokens.partition_point(|token| token.end <= partial.start);
+        self.tokens.get(at).filter(|token| token.span() == partial && token.keyword() == K::SELECT)?;
+        let first = at + 1 + usize::from(self.keyword(at + 1) == K::DISTINCT);
+        let (end, _) = self.walk_right(first, false);
+        (end > first).then(|| self.span(first, end))
     }
 
     fn widen(&self, partial: Span, commas_end: bool, cut: impl Fn(usize, usize) -> (usize, usize)) -> Span {
@@ -384,5 +393,13 @@ mod tests {
         assert_eq!(clause("lower(t.k"), "lower(t.k) = u.k");
         assert_eq!(clause("x IN (1"), "x IN (1, 2) AND y IS NULL");
         assert_eq!(clause("a, b"), "a, b");
+    }
+
+    #[test]
+    fn distinct_holds_for_its_list() {
+        let text = "WITH c AS (SELECT DISTINCT a, (SELECT max(z) FROM u) AS m FROM t WHERE a = 1) SELECT 1 FROM c";
+        let start = text.find("SELECT DISTINCT").unwrap();
+        let places = Places::new(text, Dialect::BigQuery);
+        assert_eq!(places.clause(Span::new(start, start + 6)).of(text), "a, (SELECT max(z) FROM u) AS m");
     }
 }

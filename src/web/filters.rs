@@ -299,13 +299,25 @@ pub(crate) fn sentence<W: Words>(text: W, _: &dyn Values) -> Printed<Markup> {
     let mut html = String::from("<b>");
     push_escaped(&mut html, verb);
     html.push_str("</b>");
-    for (at, piece) in rest.split('`').enumerate() {
+    push_with_code(&mut html, rest);
+    Ok(Markup::trusted(html))
+}
+
+/// A text with what stands between backticks as code.
+#[askama::filter_fn]
+pub(crate) fn with_code<W: Words>(text: W, _: &dyn Values) -> Printed<Markup> {
+    let mut html = String::new();
+    push_with_code(&mut html, text.words());
+    Ok(Markup::trusted(html))
+}
+
+fn push_with_code(html: &mut String, text: &str) {
+    for (at, piece) in text.split('`').enumerate() {
         let (open, close) = if at % 2 == 1 { ("<code>", "</code>") } else { ("", "") };
         html.push_str(open);
-        push_escaped(&mut html, piece);
+        push_escaped(html, piece);
         html.push_str(close);
     }
-    Ok(Markup::trusted(html))
 }
 
 /// The icon of a severity.

@@ -36,6 +36,8 @@ mod drift;
 #[cfg(test)]
 mod edit;
 #[cfg(test)]
+mod explain;
+#[cfg(test)]
 mod fingerprint;
 #[cfg(test)]
 mod git_server;
