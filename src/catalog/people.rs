@@ -14,9 +14,10 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
 use super::{Catalog, CatalogError, Result, state::now};
+pub use crate::store::Token;
 use crate::{
     model::{Actor, Role, Scope},
-    store::{PersonRow, Sessions, TokenRow},
+    store::{PersonRow, Sessions},
 };
 
 /// Shortest password, in characters.
@@ -59,27 +60,6 @@ pub struct Person {
     pub disabled_at: Option<i64>,
 }
 
-/// A key for programs, without its secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Token {
-    /// Its number.
-    pub id: i64,
-    /// Whose it is.
-    pub person: String,
-    /// What it is for.
-    pub label: String,
-    /// How far it reaches, within the role of its owner.
-    pub scope: Scope,
-    /// When it was made, seconds since 1970 UTC.
-    pub created_at: i64,
-    /// When it ends.
-    pub expires_at: i64,
-    /// When it was last used, within five minutes.
-    pub used_at: Option<i64>,
-    /// When it was taken back.
-    pub revoked_at: Option<i64>,
-}
-
 /// Somebody to be added.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewPerson {
@@ -115,13 +95,6 @@ pub struct NewToken {
     pub scope: Scope,
     /// Its life, in days.
     pub days: u32,
-}
-
-impl Token {
-    /// Whether it opens anything at that time (seconds since 1970 UTC).
-    pub fn is_live(&self, now: &i64) -> bool {
-        self.revoked_at.is_none() && self.expires_at > *now
-    }
 }
 
 impl Catalog {
@@ -304,7 +277,7 @@ impl Catalog {
         }
         let secret = format!("{TOKEN_STARTS}{}", make_secret()?);
         let now = now();
-        let token = TokenRow {
+        let token = Token {
             id: 0,
             person: name,
             label,
@@ -323,7 +296,7 @@ impl Catalog {
     /// # Errors
     /// When the store cannot be read.
     pub async fn tokens(&self, person: Option<&str>) -> Result<Vec<Token>> {
-        Ok(self.store().tokens(person).await?.into_iter().map(shown_token).collect())
+        Ok(self.store().tokens(person).await?)
     }
 
     /// Takes a token back: of anybody, or only where it is `person`'s.
@@ -344,7 +317,6 @@ impl Catalog {
     pub async fn bearer(&self, secret: &str) -> Result<Option<Actor>> {
         let Some((token, person)) = self.store().token(&digest(secret)).await? else { return Ok(None) };
         let now = now();
-        let token = shown_token(token);
         if !token.is_live(&now) || person.disabled_at.is_some() {
             return Ok(None);
         }
@@ -375,19 +347,6 @@ fn shown_person(person: PersonRow) -> Person {
         also: person.also,
         created_at: person.created_at,
         disabled_at: person.disabled_at,
-    }
-}
-
-fn shown_token(token: TokenRow) -> Token {
-    Token {
-        id: token.id,
-        person: token.person,
-        label: token.label,
-        scope: token.scope,
-        created_at: token.created_at,
-        expires_at: token.expires_at,
-        used_at: token.used_at,
-        revoked_at: token.revoked_at,
     }
 }
 

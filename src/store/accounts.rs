@@ -1,5 +1,6 @@
 //! People who may sign in, their sessions and their tokens. Secrets come in and stay as hashes.
 
+use serde::Serialize;
 use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{Store, StoreError, runs::to_json};
@@ -23,15 +24,15 @@ pub struct PersonRow {
 }
 
 /// Somebody's key for programs, without its secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenRow {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Token {
     /// Its number.
     pub id: i64,
     /// Whose it is.
     pub person: String,
     /// What it is for.
     pub label: String,
-    /// How far it reaches.
+    /// How far it reaches, within the role of its owner.
     pub scope: Scope,
     /// When it was made, seconds since 1970 UTC.
     pub created_at: i64,
@@ -41,6 +42,13 @@ pub struct TokenRow {
     pub used_at: Option<i64>,
     /// When it was taken back.
     pub revoked_at: Option<i64>,
+}
+
+impl Token {
+    /// Whether it opens anything at that time (seconds since 1970 UTC).
+    pub fn is_live(&self, now: &i64) -> bool {
+        self.revoked_at.is_none() && self.expires_at > *now
+    }
 }
 
 /// A session as it is kept.
@@ -153,7 +161,7 @@ impl Store {
     }
 
     /// Keeps a token's hash; its number comes back.
-    pub async fn add_token(&self, digest: &[u8], token: &TokenRow) -> Result<i64, StoreError> {
+    pub async fn add_token(&self, digest: &[u8], token: &Token) -> Result<i64, StoreError> {
         let id = sqlx::query_scalar(
             "INSERT INTO token (digest, person, label, scope, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              RETURNING id",
@@ -170,7 +178,7 @@ impl Store {
     }
 
     /// Tokens, newest first: of everybody, or of one.
-    pub async fn tokens(&self, person: Option<&str>) -> Result<Vec<TokenRow>, StoreError> {
+    pub async fn tokens(&self, person: Option<&str>) -> Result<Vec<Token>, StoreError> {
         let rows = sqlx::query(
             "SELECT id, person, label, scope, token.created_at, expires_at, used_at, revoked_at FROM token
              WHERE ?1 IS NULL OR person = ?1 ORDER BY id DESC",
@@ -182,7 +190,7 @@ impl Store {
     }
 
     /// Whose token it is.
-    pub async fn token(&self, digest: &[u8]) -> Result<Option<(TokenRow, PersonRow)>, StoreError> {
+    pub async fn token(&self, digest: &[u8]) -> Result<Option<(Token, PersonRow)>, StoreError> {
         let row = sqlx::query(
             "SELECT id, person, label, scope, token.created_at, expires_at, used_at, revoked_at,
                  name, role, password, also, person.created_at, disabled_at
@@ -235,9 +243,9 @@ fn person_row(row: &SqliteRow, from: usize) -> Result<PersonRow, StoreError> {
     })
 }
 
-fn token_row(row: &SqliteRow) -> Result<TokenRow, StoreError> {
+fn token_row(row: &SqliteRow) -> Result<Token, StoreError> {
     let scope: &str = row.try_get(3)?;
-    Ok(TokenRow {
+    Ok(Token {
         id: row.try_get(0)?,
         person: row.try_get(1)?,
         label: row.try_get(2)?,

@@ -31,7 +31,7 @@ mod write_state;
 
 use std::{path::Path, sync::Arc};
 
-pub use accounts::{PersonRow, SessionTimes, Sessions, TokenRow};
+pub use accounts::{PersonRow, SessionTimes, Sessions, Token};
 pub use error::StoreError;
 pub use log_rows::*;
 pub use logs::Numbered;
