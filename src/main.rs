@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// Crawls allocate much on several threads; the C library's allocator keeps what they free.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     wellspring::cli::run()
 }

@@ -1,6 +1,6 @@
 //! Addresses without what nobody else may see.
 
-/// `url` without the password in it; of http and https addresses without the user too, who may be a token.
+/// `url` without the password in it; of addresses over https without the user too, who may be a token.
 pub fn without_credentials(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -8,9 +8,15 @@ pub fn without_credentials(url: &str) -> String {
     let host_and_path = &rest[at + 1..];
     let user = rest[..at].split(':').next().unwrap_or_default();
     match scheme.to_ascii_lowercase().as_str() {
-        "ssh" | "git" if !user.is_empty() => format!("{scheme}://{user}@{host_and_path}"),
+        "ssh" | "git" | "postgres" | "postgresql" if !user.is_empty() => format!("{scheme}://{user}@{host_and_path}"),
         _ => format!("{scheme}://{host_and_path}"),
     }
+}
+
+/// Whether `url` is the address of a PostgreSQL database.
+pub fn is_database(url: &str) -> bool {
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    scheme.eq_ignore_ascii_case("postgres") || scheme.eq_ignore_ascii_case("postgresql")
 }
 
 #[cfg(test)]

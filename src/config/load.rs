@@ -24,13 +24,16 @@ impl Config {
             }
         }
         for log in &mut config.logs {
-            log.path = folder.join(&log.path);
+            if log.url.is_none() {
+                log.path = folder.join(&log.path);
+            }
             log.people = log.people.take().map(|people| folder.join(people));
         }
         config.data = config.data.map(|data| folder.join(data));
         config.access.tls_cert = config.access.tls_cert.map(|file| folder.join(file));
         config.access.tls_key = config.access.tls_key.map(|file| folder.join(file));
         config.file = Some(path.to_owned());
+        config.add_database_logs();
         check_config(&config)?;
         Ok(config)
     }

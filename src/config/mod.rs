@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Dialect, KeepUsers, LogFormat};
 
 pub use access::{AccessConfig, Network, NotifyConfig};
-pub use address::without_credentials;
+pub use address::{is_database, without_credentials};
 pub use data_folder::user_data_home;
 pub use names::{Judgement, NameRules};
 pub use pattern::{Pattern, PatternError};
@@ -154,11 +154,13 @@ pub struct SourceConfig {
     /// A folder, work tree or bare git directory; relative to the file. Either this or `url`.
     #[serde(default)]
     pub path: Option<PathBuf>,
-    /// A git remote over https, http, ssh or git; it is cloned into the data folder.
+    /// A git remote over https, http, ssh or git, which is cloned into the data folder; or a PostgreSQL
+    /// database, `postgres://user@host/database`, whose catalog and use are read live, its password from
+    /// `PGPASSWORD` or `token_env`.
     #[serde(default)]
     pub url: Option<String>,
     /// Name of the environment variable that holds the token or password for `url`, which must be an
-    /// https address: `token_env = "WAREHOUSE_TOKEN"`. It is read at each crawl and stored nowhere.
+    /// https address or a database: `token_env = "WAREHOUSE_TOKEN"`. It is read at each crawl and stored nowhere.
     #[serde(default)]
     pub token_env: Option<String>,
     /// Who logs in with the token. Default: `token`, which forges that take a token by itself ignore.
@@ -226,8 +228,16 @@ pub struct LogConfig {
     /// What it is called; unique among logs and sources.
     pub name: String,
     /// A file, or a folder that files are added to; relative to the file. What was read is known by its
-    /// content: a renamed, packed or growing file is read once.
+    /// content: a renamed, packed or growing file is read once. Either this or `url`.
+    #[serde(default)]
     pub path: PathBuf,
+    /// A PostgreSQL database, `postgres://user@host/database`, whose `pg_stat_statements` is read live. A
+    /// `[[source]]` with such a `url` has one by itself.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// Name of the environment variable that holds the password for `url`. Default: `PGPASSWORD`.
+    #[serde(default)]
+    pub token_env: Option<String>,
     /// Its format. Default: told from the content of each file.
     #[serde(default)]
     pub format: Option<LogFormat>,
@@ -399,7 +409,9 @@ impl LogConfig {
     pub fn as_source(&self) -> SourceConfig {
         SourceConfig {
             name: self.name.clone(),
-            path: Some(self.path.clone()),
+            path: self.url.is_none().then(|| self.path.clone()),
+            url: self.url.clone(),
+            token_env: self.token_env.clone(),
             dialect: self.dialect,
             warehouse: self.warehouse.clone(),
             database: self.database.clone(),

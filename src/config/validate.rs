@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use globset::Glob;
 
-use super::{Config, ConfigError, NameRule, Pattern, SourceConfig};
+use super::{Config, ConfigError, NameRule, Pattern, SourceConfig, is_database};
 
 /// Checks what types alone cannot say.
 pub(super) fn check_config(config: &Config) -> Result<(), ConfigError> {
@@ -28,6 +28,18 @@ pub(super) fn check_config(config: &Config) -> Result<(), ConfigError> {
         }
         if !names.insert(name.as_str()) {
             return refuse(format!("two [[source]] or [[log]] are called `{name}`"));
+        }
+        match &log.url {
+            None if log.path.as_os_str().is_empty() => {
+                return refuse(format!("log `{name}` has neither a `path` nor a `url`"));
+            }
+            Some(url) if !is_database(url) => {
+                return refuse(format!("the `url` of log `{name}` is no PostgreSQL database: `postgres://user@host/database`"));
+            }
+            Some(_) if !log.path.as_os_str().is_empty() => {
+                return refuse(format!("log `{name}` has both a `path` and a `url`"));
+            }
+            _ => {}
         }
         if let Some(warehouse) = &log.warehouse
             && !warehouses.contains(warehouse.as_str())
@@ -73,6 +85,9 @@ fn check_source(source: &SourceConfig, warehouses: &BTreeSet<&str>) -> Result<()
 /// A token is sent over https alone, and is somebody's only where there is one.
 fn check_login(source: &SourceConfig) -> Result<(), ConfigError> {
     let name = &source.name;
+    if source.url.as_deref().is_some_and(is_database) {
+        return Ok(());
+    }
     let https =
         source.url.as_deref().is_some_and(|url| url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")));
     let keys = [("token_env", source.token_env.is_some()), ("ca_file", source.ca_file.is_some())];

@@ -5,7 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Config, ConfigError, SourceConfig, default_bots, validate::check_config};
+use super::{
+    Config, ConfigError, LogConfig, SourceConfig, default_bots, default_service_accounts, is_database, validate::check_config,
+};
 
 impl Config {
     /// Crawls `paths` (folders, work trees, bare git directories, remote addresses) as they are, at
@@ -31,8 +33,28 @@ impl Config {
                 ..SourceConfig::default()
             });
         }
+        config.add_database_logs();
         check_config(&config)?;
         Ok(config)
+    }
+
+    /// Gives every database among the sources a log of its own: what it counted of its statements.
+    pub(super) fn add_database_logs(&mut self) {
+        for source in &self.sources {
+            let Some(url) = source.url.as_ref().filter(|url| is_database(url)) else { continue };
+            if self.logs.iter().any(|log| log.url.as_ref() == Some(url)) {
+                continue;
+            }
+            self.logs.push(LogConfig {
+                name: format!("{} statements", source.name),
+                url: Some(url.clone()),
+                token_env: source.token_env.clone(),
+                dialect: source.dialect,
+                warehouse: source.warehouse.clone(),
+                service_accounts: default_service_accounts(),
+                ..LogConfig::default()
+            });
+        }
     }
 }
 
@@ -53,7 +75,9 @@ fn call_place(local: Option<&Path>, written: &str) -> String {
             Some(name) if name == ".git" || name == "repo" => path.parent().and_then(part).or(Some(name)),
             other => other,
         },
-        None => written.trim_end_matches('/').rsplit(['/', ':']).next().map(str::to_owned),
+        None => {
+            written.split(['?', '#']).next().unwrap_or(written).trim_end_matches('/').rsplit(['/', ':']).next().map(str::to_owned)
+        }
     };
     let name = name.unwrap_or_default();
     let name = name.strip_suffix(".git").unwrap_or(&name).trim_matches('.').to_owned();

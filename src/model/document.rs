@@ -109,7 +109,7 @@ pub struct Document {
 /// The document's `path` is then [`part_path`] of the file, and its facts speak of its target.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Composed {
-    /// For every line of the text, the 1-based line of the file that it comes from.
+    /// For every line of the text, the 1-based line of the file that it comes from; empty where the text is the file's.
     pub lines: Vec<u32>,
     /// What the target is called; its key where nothing is said.
     pub name: Option<String>,

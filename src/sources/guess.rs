@@ -4,7 +4,16 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::model::Dialect;
+use super::{
+    files::{Entry, Files},
+    folder_dialects::FolderDialects,
+    layout::{Classifier, FileKind},
+    reading::sql_files,
+};
+use crate::{
+    config::{Config, Layout, SourceConfig},
+    model::Dialect,
+};
 
 /// A dialect, what of it is looked for, and how much one occurrence says.
 struct Sign {
@@ -101,6 +110,44 @@ static COMPILED: LazyLock<Vec<(&'static Sign, Regex)>> =
 
 /// Most texts, and most bytes of each, that are looked at.
 pub(super) const SAMPLE: (usize, usize) = (200, 64 << 10);
+
+/// The dialect that is set, the warehouse's, the layout's, or a guess; and a sentence that says which.
+pub(super) fn choose_dialect(
+    config: &Config,
+    source: &SourceConfig,
+    classifier: &Classifier,
+    files: &Files,
+    chosen: &[(&Entry, FileKind)],
+    candidates: &[&Entry],
+    by_folder: &FolderDialects,
+) -> (Dialect, String) {
+    if let Some(dialect) = source.dialect {
+        return (dialect, format!("The dialect is set to {dialect}."));
+    }
+    if let Some(warehouse) = source.warehouse.as_ref().and_then(|name| config.warehouses.iter().find(|entry| entry.name == *name))
+    {
+        return (warehouse.dialect, format!("The dialect is that of the warehouse {}: {}.", warehouse.name, warehouse.dialect));
+    }
+    match classifier.layout {
+        Layout::BigqueryEtl => (Dialect::BigQuery, "The dialect of the bigquery-etl layout is bigquery.".to_owned()),
+        Layout::Plain | Layout::Dbt => {
+            let mut sql: Vec<&Entry> = sql_files(chosen).filter(|entry| by_folder.of(&entry.path).is_none()).collect();
+            if sql.is_empty() {
+                sql = candidates.to_vec();
+            }
+            // Evenly over the tree, so that one folder does not speak for all.
+            let step = sql.len().div_ceil(SAMPLE.0).max(1);
+            let reader = files.place.reader();
+            let texts: Vec<String> = sql
+                .iter()
+                .step_by(step)
+                .filter_map(|entry| reader.read(entry, &config.limits).ok())
+                .map(|text| text.text)
+                .collect();
+            guess_dialect(texts.iter().map(String::as_str))
+        }
+    }
+}
 
 /// The dialect that the texts look most like, and a sentence that says why.
 pub(super) fn guess_dialect<'t>(texts: impl Iterator<Item = &'t str>) -> (Dialect, String) {

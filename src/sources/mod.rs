@@ -13,6 +13,7 @@ mod deprecation;
 mod fetch;
 mod files;
 mod folder;
+mod folder_dialects;
 mod git;
 mod guess;
 mod history;
@@ -21,6 +22,7 @@ mod layout;
 mod metadata;
 mod metrics;
 mod permalink;
+pub mod postgres;
 pub mod query_log;
 mod reading;
 mod review;
@@ -35,7 +37,7 @@ use std::{
 };
 
 use crate::{
-    config::{Config, SourceConfig},
+    config::{Config, SourceConfig, is_database},
     model::{Commit, Reading},
 };
 
@@ -151,6 +153,9 @@ pub enum SourceError {
 
 /// Reads one state of one source.
 pub fn read(request: &Request<'_>, progress: &dyn Progress) -> Result<Reading, SourceError> {
+    if request.source.url.as_deref().is_some_and(is_database) {
+        return postgres::read(request, progress);
+    }
     let state = state::open_state(request, progress)?;
     let mut reading = Reading { commit: state.commit.clone(), ..Reading::default() };
     reading::read_files(request, &state.files, progress, &mut reading);

@@ -17,22 +17,23 @@ use super::{
     Progress, Request, Step, dbt,
     definitions::{Setting, may_define, read_definitions},
     files::{Entry, Files, Reader},
-    guess,
+    folder_dialects::FolderDialects,
+    guess::choose_dialect,
     layout::{Classifier, FileKind, SqlFile},
     metadata::read_metadata,
     schema::{Library, read_schema},
     yaml::{Node, YamlError, read_yaml},
 };
 use crate::{
-    config::{Config, Layout, Limits, Pattern, SourceConfig},
+    config::{Layout, Limits, Pattern},
     model::{
-        Diagnostic, Dialect, Document, FILES_LEFT_OUT, Fact, FactKind, INVALID_METADATA, LIMIT_EXCEEDED, LineIndex, Reading,
-        RelationName, Span, Subject,
+        Composed, Diagnostic, Dialect, Document, FILES_LEFT_OUT, Fact, FactKind, INVALID_METADATA, LIMIT_EXCEEDED, LineIndex,
+        Reading, RelationName, Span, Subject,
     },
 };
 
 /// Changes whenever the same bytes would be read differently, so that everything is read again.
-const READER_VERSION: &str = "6";
+const READER_VERSION: &str = "7";
 /// Stands for the blob of an included file that is not there.
 const ABSENT: &str = "absent";
 /// Files that one thread reads with one handle.
@@ -62,12 +63,17 @@ pub(super) fn read_files(request: &Request<'_>, files: &Files, progress: &dyn Pr
         wanted(path) && !in_project(path) && classifier.classify(path).is_none() && may_define(path)
     };
     let candidates: Vec<&Entry> = files.entries.iter().filter(is_left_over).collect();
+    let is_set = source.dialect.is_some() || source.warehouse.is_some();
+    let by_folder = match classifier.layout {
+        Layout::Plain if !is_set => FolderDialects::find(sql_files(&chosen).map(|entry| entry.path.as_str())),
+        _ => FolderDialects::default(),
+    };
     let (dialect, dialect_note) = match &found {
         Some(found) => found.dialect.clone(),
-        None => choose_dialect(request.config, source, &classifier, files, &chosen, &candidates),
+        None => choose_dialect(request.config, source, &classifier, files, &chosen, &candidates, &by_folder),
     };
     reading.dialect = dialect;
-    reading.notes = vec![classifier.note.clone(), dialect_note];
+    reading.notes = [Some(classifier.note.clone()), Some(dialect_note), by_folder.sentence()].into_iter().flatten().collect();
     for (path, diagnostic) in &files.diagnostics {
         if classifier.classify(path).is_some() || !path.contains('.') {
             reading.diagnostics.push((path.clone(), 0, diagnostic.clone()));
@@ -76,7 +82,7 @@ pub(super) fn read_files(request: &Request<'_>, files: &Files, progress: &dyn Pr
     let left_out =
         files.entries.iter().map(|entry| entry.path.as_str()).filter(|path| wanted(path) && classifier.leaves_out(path));
     reading.diagnostics.extend(describe_left_out(&classifier, left_out.collect()));
-    let context = Context::new(request, files, &classifier, dialect);
+    let context = Context::new(request, files, &classifier, dialect, by_folder);
     let (done, total) = (AtomicU64::new(0), chosen.len() as u64);
     progress.report(Step::Files, 0, total);
     let outcomes: Vec<Outcome> = chosen
@@ -115,6 +121,11 @@ fn add_projects(found: dbt::Found, reading: &mut Reading) {
     reading.files.extend(found.files);
     reading.unchanged.extend(found.unchanged);
     reading.documents.sort_by(|left, right| left.path.cmp(&right.path));
+}
+
+/// The files that hold SQL.
+pub(super) fn sql_files<'a>(chosen: &'a [(&'a Entry, FileKind)]) -> impl Iterator<Item = &'a Entry> {
+    chosen.iter().filter(|(_, kind)| matches!(kind, FileKind::Sql(_))).map(|(entry, _)| *entry)
 }
 
 /// Paths that are named when files are left out.
@@ -184,6 +195,7 @@ struct Context<'a> {
     files: &'a Files,
     classifier: &'a Classifier,
     dialect: Dialect,
+    by_folder: FolderDialects,
     settings: String,
     defaults: (Option<String>, Option<String>),
     /// YAML files that schemas included, so that each is read once.
@@ -191,11 +203,21 @@ struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    fn new(request: &'a Request<'a>, files: &'a Files, classifier: &'a Classifier, dialect: Dialect) -> Context<'a> {
+    fn new(
+        request: &'a Request<'a>,
+        files: &'a Files,
+        classifier: &'a Classifier,
+        dialect: Dialect,
+        by_folder: FolderDialects,
+    ) -> Context<'a> {
         let warehouse = request.config.warehouse_of(request.source, dialect);
         let settings = describe_settings(request, classifier.layout, dialect);
+        let settings = match by_folder.sentence() {
+            Some(sentence) => combine_key(&settings, &[&sentence]),
+            None => settings,
+        };
         let defaults = (warehouse.database, warehouse.schema);
-        Context { request, files, classifier, dialect, settings, defaults, included: Mutex::default() }
+        Context { request, files, classifier, dialect, by_folder, settings, defaults, included: Mutex::default() }
     }
 
     fn limits(&self) -> &Limits {
@@ -279,23 +301,28 @@ impl<'a> Context<'a> {
     }
 
     fn make_document(&self, file: &SqlFile, path: &str, text: String, blob: String) -> Document {
-        let (database, schema) = (&self.defaults.0, &self.defaults.1);
+        let own = self.by_folder.of(path).filter(|own| *own != self.dialect);
+        let warehouse = own.map(|dialect| self.request.config.warehouse_of(self.request.source, dialect));
+        let (database, schema) = match &warehouse {
+            Some(warehouse) => (&warehouse.database, &warehouse.schema),
+            None => (&self.defaults.0, &self.defaults.1),
+        };
         let target = file.target.as_ref().map(|target| target.completed(database.as_deref(), schema.as_deref()));
         let defaults = (file.defaults.0.clone().or_else(|| database.clone()), file.defaults.1.clone().or_else(|| schema.clone()));
         let templated = looks_templated(&text);
         let variables = if templated { file.variables.clone() } else { Vec::new() };
-        let path = path.to_owned();
+        let composed = warehouse.map(|warehouse| Box::new(Composed { warehouse: Some(warehouse.name), ..Composed::default() }));
         Document {
-            path,
+            path: path.to_owned(),
             blob,
             text,
             role: file.role,
             target,
             defaults,
-            dialect: self.dialect,
+            dialect: own.unwrap_or(self.dialect),
             templated,
             variables,
-            composed: None,
+            composed,
         }
     }
 
@@ -369,44 +396,6 @@ impl Library for FileLibrary<'_> {
 
     fn schema_path(&self, table: &str) -> String {
         self.context.classifier.schema_path(table)
-    }
-}
-
-/// The dialect that is set, the warehouse's, the layout's, or a guess; and a sentence that says which.
-fn choose_dialect(
-    config: &Config,
-    source: &SourceConfig,
-    classifier: &Classifier,
-    files: &Files,
-    chosen: &[(&Entry, FileKind)],
-    candidates: &[&Entry],
-) -> (Dialect, String) {
-    if let Some(dialect) = source.dialect {
-        return (dialect, format!("The dialect is set to {dialect}."));
-    }
-    if let Some(warehouse) = source.warehouse.as_ref().and_then(|name| config.warehouses.iter().find(|entry| entry.name == *name))
-    {
-        return (warehouse.dialect, format!("The dialect is that of the warehouse {}: {}.", warehouse.name, warehouse.dialect));
-    }
-    match classifier.layout {
-        Layout::BigqueryEtl => (Dialect::BigQuery, "The dialect of the bigquery-etl layout is bigquery.".to_owned()),
-        Layout::Plain | Layout::Dbt => {
-            let mut sql: Vec<&Entry> =
-                chosen.iter().filter(|(_, kind)| matches!(kind, FileKind::Sql(_))).map(|(entry, _)| *entry).collect();
-            if sql.is_empty() {
-                sql = candidates.to_vec();
-            }
-            // Evenly over the tree, so that one folder does not speak for all.
-            let step = sql.len().div_ceil(guess::SAMPLE.0).max(1);
-            let reader = files.place.reader();
-            let texts: Vec<String> = sql
-                .iter()
-                .step_by(step)
-                .filter_map(|entry| reader.read(entry, &config.limits).ok())
-                .map(|text| text.text)
-                .collect();
-            guess::guess_dialect(texts.iter().map(String::as_str))
-        }
     }
 }
 

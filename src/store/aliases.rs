@@ -56,15 +56,15 @@ impl Store {
 }
 
 /// Of every alias that is no key of an asset of the run, the asset that it meant last.
-const SELECT_NEWEST: &str = "SELECT namespace, alias, key FROM (
+const SELECT_NEWEST: &str = "SELECT newest.namespace, newest.alias, newest.key FROM (
         SELECT asset.namespace, alias, asset.key, row_number() OVER (
             PARTITION BY asset.namespace, alias ORDER BY valid_to IS NULL DESC, valid_from DESC, asset.id) AS rank
-        FROM asset_alias JOIN asset ON asset.id = asset_alias.asset WHERE valid_from <= ?1)
+        FROM asset_alias JOIN asset ON asset.id = asset_alias.asset WHERE valid_from <= ?1) AS newest
     WHERE rank = 1 AND NOT EXISTS (
         SELECT 1 FROM asset AS other JOIN asset_state AS state ON state.asset = other.id
-        WHERE other.namespace = namespace AND other.key = alias
+        WHERE other.namespace = newest.namespace AND other.key = newest.alias
             AND state.valid_from <= ?1 AND (state.valid_to IS NULL OR ?1 < state.valid_to))
-    ORDER BY namespace, alias";
+    ORDER BY 1, 2";
 /// The aliases whose newest row leads to one asset, and that are no key of an asset of the run.
 const SELECT_LEADING_TO: &str = "SELECT DISTINCT mine.alias FROM asset_alias AS mine JOIN asset ON asset.id = mine.asset
     WHERE asset.namespace = ?2 AND asset.key = ?3 AND mine.valid_from <= ?1

@@ -62,6 +62,8 @@ mod names;
 #[cfg(test)]
 mod parse;
 #[cfg(test)]
+mod postgres;
+#[cfg(test)]
 mod public_address;
 #[cfg(test)]
 mod query_log;

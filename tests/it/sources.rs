@@ -525,6 +525,30 @@ fn dialects_are_guessed_and_the_reason_is_said() {
 }
 
 #[test]
+fn folders_called_after_dialects_are_read_in_them_where_there_are_several() {
+    let tree = Tree::new(&[
+        ("concepts/age.sql", "SELECT SAFE_CAST(a AS INT64) AS age FROM `project.clinical.patients`\n"),
+        ("concepts/stay.sql", "SELECT DATE_DIFF(a, b, DAY) AS days FROM `project.clinical.stays`\n"),
+        ("concepts_postgres/age.sql", "CREATE TABLE age AS SELECT a::int AS age FROM clinical.patients;\n"),
+        ("build/sql_server/load.sql", "SELECT TOP 1 [a] INTO dbo.[loaded] FROM dbo.[staged];\n"),
+    ]);
+    let reading = read_tree(&tree);
+    let found: Vec<_> = reading
+        .documents
+        .iter()
+        .map(|it| (it.path.as_str(), it.dialect, it.composed.as_ref().and_then(|composed| composed.warehouse.as_deref())))
+        .collect();
+    let expected = [
+        ("build/sql_server/load.sql", Dialect::MsSql, Some("mssql")),
+        ("concepts/age.sql", Dialect::BigQuery, None),
+        ("concepts/stay.sql", Dialect::BigQuery, None),
+        ("concepts_postgres/age.sql", Dialect::Postgres, Some("postgres")),
+    ];
+    assert_eq!(found, expected);
+    assert!(reading.notes.iter().any(|note| note.contains("postgres, mssql")), "{:?}", reading.notes);
+}
+
+#[test]
 fn history_gives_last_changes_and_contributors_without_bots_and_merges() {
     let mut tree = Tree::new(&[
         ("a.sql", "SELECT 1"),

@@ -37,7 +37,10 @@ use super::{
 use crate::{
     config::{Config, LogConfig, SourceConfig, WarehouseConfig},
     model::{Dialect, Document, DocumentRole, LogFormat, Reading, RelationName},
-    sources::query_log::{AskerRules, LogBlock, LogFile, LogPlace, LogRequest, find_log_files},
+    sources::{
+        postgres::read_statements,
+        query_log::{AskerRules, LogBlock, LogFile, LogPlace, LogRequest, find_log_files},
+    },
     store::{LogBatch, LogFileState, Numbered, Store},
 };
 
@@ -166,6 +169,10 @@ struct Work<'a> {
 impl Work<'_> {
     fn run(&self, mut collector: Collector, relay: &Relay) -> Result<LogReport, CrawlError> {
         let mut report = LogReport::default();
+        if self.log.url.is_some() {
+            self.read_database(&mut collector, &mut report, relay)?;
+            return Ok(report);
+        }
         let files = match find_log_files(&self.log.path) {
             Ok(files) => files,
             Err(error) => {
@@ -182,13 +189,41 @@ impl Work<'_> {
     fn read_file(&self, path: &Path, collector: &mut Collector, report: &mut LogReport, relay: &Relay) -> Result<(), CrawlError> {
         let request = LogRequest { format: self.log.format, columns: self.log.columns.clone() };
         let places: Vec<LogPlace> = self.known.iter().map(place_of).collect();
-        let mut file = match LogFile::open(path, &request, &places) {
-            Ok(file) => file,
+        match LogFile::open(path, &request, &places) {
+            Ok(file) => self.read_open(file, path, collector, report, relay),
             Err(error) => {
                 report.failed.push((path.display().to_string(), error.to_string()));
-                return Ok(());
+                Ok(())
             }
-        };
+        }
+    }
+
+    /// Reads what a database counts of its statements: never by way of a file, for literals may be in it.
+    fn read_database(&self, collector: &mut Collector, report: &mut LogReport, relay: &Relay) -> Result<(), CrawlError> {
+        let source = self.log.as_source();
+        let (place, found) = (source.place(), read_statements(&source));
+        let opened = found.map_err(|error| error.to_string()).and_then(|rows| match rows {
+            Some(rows) => Ok(LogFile::of_lines(Path::new(&place), LogFormat::PostgresStatements, rows)),
+            None => Err("it does not count its statements: the extension pg_stat_statements is not there".to_owned()),
+        });
+        match opened {
+            Ok(file) => self.read_open(file, Path::new(&place), collector, report, relay),
+            Err(why) => {
+                tracing::warn!(log = self.log.name, why, "the use of a database is not known");
+                report.failed.push((place, why));
+                Ok(())
+            }
+        }
+    }
+
+    fn read_open(
+        &self,
+        mut file: LogFile,
+        path: &Path,
+        collector: &mut Collector,
+        report: &mut LogReport,
+        relay: &Relay,
+    ) -> Result<(), CrawlError> {
         let before = file.resumed_from().and_then(|place| self.known.iter().find(|known| place_of(known) == place));
         let mut state = before.cloned().unwrap_or_default();
         state.path =

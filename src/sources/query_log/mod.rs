@@ -128,6 +128,17 @@ impl LogFile {
         Ok(LogFile { path: path.to_owned(), format: found.format, reader, source, place, resumed })
     }
 
+    /// Lines of JSON that a live source gave, which are in no file; they are read from their start.
+    pub fn of_lines(name: &Path, format: LogFormat, lines: Vec<u8>) -> LogFile {
+        let request = LogRequest { format: Some(format), ..LogRequest::default() };
+        let progress = Progress::new(&lines[..lines.len().min(HEAD)]);
+        let place = progress.place();
+        let blocks = Blocks::new(Stream::of_bytes(lines), Framing::Lines, progress);
+        let source = Source::Text(Box::new(blocks), Framing::Lines);
+        let reader = Arc::new(Reader::new(format, &request));
+        LogFile { path: name.to_owned(), format, reader, source, place, resumed: false }
+    }
+
     /// The format that it is read in.
     pub fn format(&self) -> LogFormat {
         self.format

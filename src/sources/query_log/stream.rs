@@ -75,6 +75,11 @@ impl Stream {
         Ok(Stream { inner, offset: 0, tail: Vec::new(), most })
     }
 
+    /// Bytes in memory.
+    pub(super) fn of_bytes(bytes: Vec<u8>) -> Stream {
+        Stream { inner: Box::new(io::Cursor::new(bytes)), offset: 0, tail: Vec::new(), most: u64::MAX }
+    }
+
     /// Opens a file where reading of it stopped.
     fn open_at(path: &Path, offset: u64) -> io::Result<Stream> {
         if packing_of(path)? == Packing::Plain {
