@@ -196,7 +196,8 @@ fn a_live_postgres_gives_views_with_lineage_comments_and_use() {
     assert_eq!(usage.queries[0].text, "select customer , revenue from mart . paid where customer = ?");
     assert_eq!(usage.people.iter().map(|use_| use_.person.as_str()).collect::<Vec<_>>(), ["keeper"]);
     for file in walk(&data) {
-        let bytes = fs::read(&file).unwrap();
+        // The journal goes away with the catalog that was just closed.
+        let Ok(bytes) = fs::read(&file) else { continue };
         let found = bytes.windows(14).any(|window| window == b"planted-canary");
         assert!(!found, "a literal touched the disk in {}", file.display());
     }
