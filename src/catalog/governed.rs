@@ -249,6 +249,7 @@ impl AssetAnswer {
                     .map(|owner| StatedOwner { name: owner.name.clone(), kind: owner.kind.unwrap_or_default() })
                     .collect(),
             ),
+            StatedField::Deprecation if !column.is_empty() => StatedValue::Deprecation(None),
             StatedField::Deprecation => StatedValue::Deprecation(self.deprecation.as_ref().map(|value| StatedDeprecation {
                 note: value.note.clone(),
                 date: value.date.clone(),

@@ -116,6 +116,18 @@ pub(super) struct CalculatedName {
     columns: Vec<(AssetId, ColumnId)>,
 }
 
+impl CalculatedName {
+    /// The name, in lower case.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The columns that have it.
+    pub(super) fn columns(&self) -> impl Iterator<Item = (AssetId, ColumnId)> + '_ {
+        self.columns.iter().copied()
+    }
+}
+
 impl View {
     /// The metrics that `text` names: columns calculated by aggregating whose name has every word,
     /// those with the most definitions first. Copies of a calculation are not definitions.
@@ -181,7 +193,7 @@ impl View {
     }
 
     /// Calculated columns by name: names that most columns have first, in a name the most read first.
-    fn calculated(&self) -> &[CalculatedName] {
+    pub(super) fn calculated(&self) -> &[CalculatedName] {
         self.calculated.get_or_init(|| self.find_calculated())
     }
 
@@ -269,7 +281,8 @@ impl View {
         tokio::task::spawn_blocking(find).await.map_err(|cause| CatalogError::broken("comparing calculations", cause))
     }
 
-    fn calculation<'a>(&self, detail: &'a AssetDetail, column: &str) -> Option<(String, Place, &'a Definition)> {
+    /// The expression of a column that aggregates and measures, or that divides what others aggregated.
+    pub(super) fn calculation<'a>(&self, detail: &'a AssetDetail, column: &str) -> Option<(String, Place, &'a Definition)> {
         detail.definitions.iter().find_map(|definition| {
             let makings =
                 definition.targets.iter().flat_map(|target| make_column(&definition.analysis, &definition.text, *target, column));
@@ -277,11 +290,24 @@ impl View {
                 let measured = || making.links.iter().any(|link| measures(link.span.of(&definition.text)));
                 making.aggregates() && measured() || self.divides_calculated(definition, making)
             })?;
-            let link = telling_link(&making)?;
-            let text = link.of(&definition.text).split_whitespace().collect::<Vec<_>>().join(" ");
-            let place = self.place_in(&definition.placement, definition.analysis.line_index(&definition.text).line(link.start));
-            Some((text.chars().take(LONGEST_EXPRESSION).collect(), place, definition))
+            let (text, place) = self.expression_in(definition, &making)?;
+            Some((text, place, definition))
         })
+    }
+
+    /// The expression that tells most of a column, and where it stands; `None` where the document does
+    /// not make it.
+    pub(super) fn telling_expression(&self, definition: &Definition, column: &str) -> Option<(String, Place)> {
+        let makings =
+            definition.targets.iter().flat_map(|target| make_column(&definition.analysis, &definition.text, *target, column));
+        makings.into_iter().find_map(|making| self.expression_in(definition, &making))
+    }
+
+    fn expression_in(&self, definition: &Definition, making: &Making) -> Option<(String, Place)> {
+        let link = telling_link(making)?;
+        let text = link.of(&definition.text).split_whitespace().collect::<Vec<_>>().join(" ");
+        let place = self.place_in(&definition.placement, definition.analysis.line_index(&definition.text).line(link.start));
+        Some((text.chars().take(LONGEST_EXPRESSION).collect(), place))
     }
 
     /// Whether a computed value is made of columns that other SQL aggregated: a ratio of a mart's sums.

@@ -12,6 +12,8 @@ use tokio::sync::OnceCell;
 
 use super::{
     AssetRef, CatalogError, Home, Place, Result, Stated, StatedAsset,
+    calculations::RunCalculation,
+    conflicts::KnownGroups,
     facts::Facts,
     indexing,
     metrics::{CalculatedColumns, CalculatedName},
@@ -52,6 +54,8 @@ pub struct View {
     pub(super) home: OnceCell<Home>,
     /// Calculations that were asked for.
     pub(super) metrics: CalculatedColumns,
+    /// Metrics by name and by meaning, once they were asked for.
+    pub(super) groups: OnceCell<Arc<KnownGroups>>,
 }
 
 /// The part of a view that only another run changes. A view is asked for it as if it were its own.
@@ -72,6 +76,8 @@ pub struct RunView {
     pub(super) coverage: BTreeMap<String, Vec<LogDay>>,
     /// Columns that may be metrics, once they were asked for.
     pub(super) calculated: OnceLock<Vec<CalculatedName>>,
+    /// What may be metrics, once it was asked for.
+    pub(super) calculations: OnceCell<Arc<Vec<RunCalculation>>>,
     /// Words that mean the same to search.
     pub(super) synonyms: Arc<Synonyms>,
 }
@@ -269,6 +275,7 @@ impl View {
             usage: store.usage_summaries(run).await?,
             coverage: usage::load_coverage(store, run).await?,
             calculated: OnceLock::new(),
+            calculations: OnceCell::new(),
             synonyms: Arc::clone(synonyms),
         };
         Ok(View::state(Arc::new(run_view), search, facts, stated))
@@ -278,7 +285,16 @@ impl View {
     fn state(run_view: Arc<RunView>, search: SearchView, facts: Facts, stated: Arc<Stated>) -> View {
         let facts = facts.with_statements(run_view.stated_assets(&stated));
         let reached_by_wrong = reach_downstream(&run_view.graph, &facts.wrong());
-        View { run_view, search, facts, stated, reached_by_wrong, home: OnceCell::new(), metrics: CalculatedColumns::default() }
+        View {
+            run_view,
+            search,
+            facts,
+            stated,
+            reached_by_wrong,
+            home: OnceCell::new(),
+            metrics: CalculatedColumns::default(),
+            groups: OnceCell::new(),
+        }
     }
 
     /// The same run under newer statements and a newer index of it.

@@ -93,7 +93,7 @@ impl View {
     }
 
     /// The dialect of the warehouse that has the most assets.
-    fn main_dialect(&self) -> Dialect {
+    pub(super) fn main_dialect(&self) -> Dialect {
         let mut sizes: BTreeMap<Dialect, usize> = BTreeMap::new();
         for asset in &self.assets {
             let scheme = asset.namespace.split("://").next().unwrap_or_default();
@@ -129,6 +129,8 @@ async fn relations_in(sql: &str, dialect: Dialect) -> Result<BTreeSet<String>> {
 pub(super) struct KnownHere {
     pub(super) relations: FxHashMap<String, Arc<KnownRelation>>,
     pub(super) assets: BTreeMap<String, AssetRef>,
+    /// SQL functions by their dotted names in lower case.
+    pub(super) routines: BTreeMap<String, Arc<KnownRoutine>>,
     ambiguous: BTreeSet<String>,
 }
 
@@ -137,13 +139,18 @@ impl Lookups for KnownHere {
         self.relations.get(&name.to_string()).cloned()
     }
 
-    fn routine(&self, _: &RelationName) -> Option<Arc<KnownRoutine>> {
-        None
+    fn routine(&self, name: &RelationName) -> Option<Arc<KnownRoutine>> {
+        self.routines.get(&dotted_lower(name)).cloned()
     }
 
     fn canonical_name(&self, name: &RelationName) -> Option<String> {
         self.assets.get(&name.to_string()).map(|asset| asset.name.clone())
     }
+}
+
+/// The parts of a name in lower case, joined by dots.
+pub(super) fn dotted_lower(name: &RelationName) -> String {
+    name.parts.iter().map(|part| part.text.to_lowercase()).collect::<Vec<_>>().join(".")
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 nothing found (or findings, where a command checks), 2 wrong usage or
 //! failure. Data goes to stdout, everything else to stderr.
 
+mod conflicts;
 mod crawl;
 mod demo;
 mod explain;
@@ -71,6 +72,7 @@ enum Command {
     Impact(trace::Impact),
     Explain(explain::Explain),
     Lineage(lineage::Lineage),
+    Conflicts(conflicts::Conflicts),
     Logs(logs::Logs),
     Export(export::Export),
     Runs(runs::Runs),
@@ -116,6 +118,7 @@ fn run_command(line: CommandLine) -> anyhow::Result<Outcome> {
         Command::Impact(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Lineage(command) => command.run(),
+        Command::Conflicts(command) => command.run(),
         Command::Logs(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Runs(command) => command.run(),

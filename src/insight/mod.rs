@@ -3,6 +3,7 @@
 //! In: plain data of `model`. Out: plain data. Never reads a file, a clock or the store.
 
 mod call;
+pub mod conflicts;
 mod drift;
 pub mod explain;
 mod sentence;

@@ -66,10 +66,8 @@ impl StatedField {
     /// Whether it is stated of single columns too.
     pub fn is_for_columns(self) -> bool {
         match self {
-            StatedField::Description => true,
+            StatedField::Description | StatedField::Deprecation | StatedField::Certification => true,
             StatedField::Owners
-            | StatedField::Deprecation
-            | StatedField::Certification
             | StatedField::Tags
             | StatedField::Tier
             | StatedField::Wrong => false,

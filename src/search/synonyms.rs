@@ -79,6 +79,29 @@ impl Synonyms {
         }
         found
     }
+
+    /// `name` (words joined by `_`) with one wording in the place of every other that means the same.
+    pub fn fold(&self, name: &str) -> String {
+        let mut stemmer = WordStemmer::new();
+        let mut rest: Vec<String> = name.split('_').map(str::to_owned).collect();
+        let mut folded: Vec<String> = Vec::with_capacity(rest.len());
+        while !rest.is_empty() {
+            let known = (1..=rest.len().min(LONGEST)).rev().find_map(|length| {
+                let others = self.others.get(&key(&mut stemmer, &rest[..length]))?;
+                let least = others.iter().min_by_key(|wording| (wording.len(), wording.concat()))?;
+                Some((length, least.clone()))
+            });
+            match known {
+                // The shortest wording stands for all; a wording that is the shortest itself stays.
+                Some((length, least)) if (least.len(), least.concat()) < (length, rest[..length].concat()) => {
+                    folded.extend(least);
+                    rest.drain(..length);
+                }
+                _ => folded.push(rest.remove(0)),
+            }
+        }
+        folded.join("_")
+    }
 }
 
 fn key(stemmer: &mut WordStemmer, words: &[String]) -> String {
@@ -94,6 +117,14 @@ mod tests {
         let words: Vec<String> = text.split(' ').map(str::to_owned).collect();
         let found = synonyms.find(&mut WordStemmer::new(), &words);
         found.into_iter().map(|wording| (wording.from, wording.to, wording.words.join(" "))).collect()
+    }
+
+    #[test]
+    fn a_name_is_folded_to_the_shortest_wording() {
+        let synonyms = Synonyms::new(&[]);
+        let fold = |name: &str| synonyms.fold(name);
+        assert_eq!((fold("daily_active_users"), fold("dau"), fold("churn_rate")), ("dau".into(), "dau".into(), "churn_rate".into()));
+        assert_eq!(fold("client_level_daily_active_users_v1"), "client_level_dau_v1");
     }
 
     #[test]

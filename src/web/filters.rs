@@ -9,7 +9,7 @@ use super::{
     markup::{Markup, push_escaped},
     prose, sql_text, urls,
 };
-use crate::catalog::{AssetRef, ColumnRef, Excerpt, HistoryEntry, Hit, ImpactSeverity, Neighbour, Place, Suggestion};
+use crate::catalog::{AssetRef, ColumnRef, ConflictMember, Excerpt, HistoryEntry, Hit, ImpactSeverity, Neighbour, Place, Suggestion};
 use crate::model::{AssetKind, ColumnEdgeKind, Severity, StatedField};
 
 type Printed<T> = askama::Result<T>;
@@ -91,6 +91,15 @@ impl OfAsset for ColumnRef {
     }
     fn column(&self) -> Option<&str> {
         Some(&self.column)
+    }
+}
+
+impl OfAsset for ConflictMember {
+    fn asset(&self) -> &AssetRef {
+        &self.asset
+    }
+    fn column(&self) -> Option<&str> {
+        (!self.declared).then_some(self.column.as_str())
     }
 }
 
@@ -261,6 +270,12 @@ pub(crate) fn encoded<W: Words>(text: W, _: &dyn Values) -> Printed<String> {
 #[askama::filter_fn]
 pub(crate) fn owner_url<W: Words>(name: W, _: &dyn Values) -> Printed<String> {
     Ok(urls::owner(name.words()))
+}
+
+/// The page of a diagnostic code.
+#[askama::filter_fn]
+pub(crate) fn conflict_url<W: Words>(id: W, _: &dyn Values) -> Printed<String> {
+    Ok(urls::conflict(id.words()))
 }
 
 /// The page of a diagnostic code.

@@ -6,6 +6,7 @@
 
 mod access;
 mod api;
+mod api_audit;
 mod api_statements;
 mod attempts;
 mod below_path;

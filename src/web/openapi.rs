@@ -12,7 +12,7 @@ use utoipa::{
 };
 
 use super::{
-    api, api_statements,
+    api, api_audit, api_statements,
     error::PageError,
     extract::{Chrome, Visit},
     filters,
@@ -27,11 +27,12 @@ use super::{
         api::show_usage, api::staleness, api::evidence, api::scorecard,
         api_statements::list_of_asset, api_statements::set_field, api_statements::withdraw_field, api_statements::list,
         api_statements::undo, api_statements::state_of_many, api_statements::export, api_statements::import,
-        api_statements::list_remarks, api_statements::add_remark
+        api_statements::list_remarks, api_statements::add_remark,
+        api_audit::conflicts, api_audit::conflict, api_audit::note_conflict
     ),
     components(schemas(
         api_statements::FieldBody, api_statements::BulkBody, api_statements::NamedAsset, api_statements::RemarkBody,
-        api_statements::Kept
+        api_statements::Kept, api_audit::MetricNoteBody
     )),
     modifiers(&Tokens)
 )]

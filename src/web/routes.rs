@@ -12,11 +12,11 @@ use axum::{
 use super::{
     Site,
     access::{self, Came, Visitor},
-    api, api_statements,
+    api, api_audit, api_statements,
     error::{self, PageError},
     feeds, openapi,
     pages::{
-        account, asset, bulk, column, crawl, deprecations, diagnostics, edit, evidence, explain, go, help, history, home, impact,
+        account, asset, bulk, column, conflicts, crawl, deprecations, diagnostics, edit, evidence, explain, go, help, history, home, impact,
         lineage, mine, owners, people, query, scorecard, search, sign_in, sql, staleness, statements, theme, usage,
     },
     statics,
@@ -142,6 +142,13 @@ fn addresses_with_needs() -> Table {
         .route("/owners/none", get(owners::show_unowned))
         .route("/owners/by-name/{name}", get(owners::show_owner))
         .route("/deprecations", get(deprecations::show_deprecations))
+        // One number, one meaning
+        .route("/conflicts", get(conflicts::show_conflicts))
+        .route("/conflicts/{id}", get(conflicts::show_conflict))
+        .route_for(OWN, "/conflicts/{id}/endorse", post(conflicts::endorse))
+        .route_for(OWN, "/conflicts/{id}/deprecate", post(conflicts::deprecate))
+        .route("/conflicts/{id}/notes", post(conflicts::add_note))
+        .route("/conflicts/{id}/notes/{number}/undo", post(conflicts::take_back_note))
         // What really happens
         .route("/staleness", get(staleness::show_staleness))
         .route("/staleness.csv", get(staleness::download_staleness))
@@ -205,6 +212,9 @@ fn addresses_with_needs() -> Table {
         .route("/api/v1/owners", get(api::owners))
         .route("/api/v1/deprecations", get(api::deprecations))
         .route("/api/v1/assets/{namespace}/{name}/usage", get(api::show_usage))
+        .route("/api/v1/conflicts", get(api_audit::conflicts))
+        .route("/api/v1/conflicts/{id}", get(api_audit::conflict))
+        .route("/api/v1/conflicts/{id}/notes", post(api_audit::note_conflict))
         .route("/api/v1/staleness", get(api::staleness))
         .route("/api/v1/evidence", get(api::evidence))
         .route("/api/v1/scorecard", get(api::scorecard))

@@ -37,6 +37,11 @@ pub(super) fn owner(name: &str) -> String {
     }
 }
 
+/// The page of the metrics that share the name, or the meaning, `id`.
+pub(super) fn conflict(id: &str) -> String {
+    format!("/conflicts/{}", encode(id))
+}
+
 /// The page of a diagnostic code.
 pub(super) fn diagnostic(code: &str) -> String {
     format!("/diagnostics/{}", encode(code))

@@ -18,6 +18,8 @@ mod cli;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod conflicts;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod crawl;

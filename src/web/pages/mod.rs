@@ -4,6 +4,7 @@ pub(super) mod account;
 pub(super) mod asset;
 pub(super) mod bulk;
 pub(super) mod column;
+pub(super) mod conflicts;
 pub(super) mod crawl;
 pub(super) mod deprecations;
 pub(super) mod diagnostics;

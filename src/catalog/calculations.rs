@@ -1,0 +1,328 @@
+//! Every calculation of a run that may be a metric: declared ones, and columns calculated by aggregating.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::{
+    CatalogError, Direction, Place, Result, View,
+    pasted_query::{KnownHere, dotted_lower},
+    plain_text::first_line,
+};
+use crate::{
+    insight::conflicts::name_key,
+    model::{
+        AssetId, AssetKind, ColumnEdgeKind, ColumnId, Computation, Dialect, KnownRelation, KnownRoutine, RelationName,
+    },
+    sql::{Options, Script},
+    store::{AssetDetail, AssetRow, Definition},
+};
+
+/// Columns upstream of one that are looked at.
+const FARTHEST: usize = 5_000;
+/// Views that only hand on what they read, one behind the other.
+const MOST_VIEWS: usize = 10;
+
+/// One calculation.
+#[derive(Debug)]
+pub(super) struct RunCalculation {
+    pub(super) asset: AssetId,
+    pub(super) column: ColumnId,
+    /// The column's name.
+    pub(super) name: String,
+    /// Keys of its names, its own first.
+    pub(super) keys: Vec<String>,
+    /// The expression as written.
+    pub(super) expression: String,
+    /// Where it stands.
+    pub(super) place: Option<Place>,
+    pub(super) computation: Option<Computation>,
+    /// Assets that it is made of in the end, sorted.
+    pub(super) roots: Vec<u32>,
+    /// Calculations that its value is made of, sorted.
+    pub(super) takes_up: Vec<usize>,
+    /// Whether it is declared as a metric.
+    pub(super) declared: bool,
+    /// What a schema file says that the column means; "" where none does.
+    pub(super) meaning: String,
+    /// The document that makes it.
+    document: u32,
+}
+
+impl RunCalculation {
+    /// The line that it stands in, from 0, where `definition` is what makes it.
+    pub(super) fn line_in(&self, definition: &Definition) -> Option<usize> {
+        let place = self.place.as_ref().filter(|_| definition.placement.document.0 == self.document)?;
+        usize::try_from(place.line).ok()?.checked_sub(1)
+    }
+}
+
+/// A script of a document, parsed once, with what it reads.
+struct ReadScript {
+    script: Arc<Script>,
+    known: Arc<KnownHere>,
+}
+
+impl View {
+    /// Every calculation of the run, by asset and column; found once.
+    pub(super) async fn calculations(&self) -> Result<&Arc<Vec<RunCalculation>>> {
+        self.calculations.get_or_try_init(|| self.find_calculations()).await
+    }
+
+    async fn find_calculations(&self) -> Result<Arc<Vec<RunCalculation>>> {
+        let mut found: Vec<RunCalculation> = Vec::new();
+        let mut relations: FxHashMap<AssetId, Arc<KnownRelation>> = FxHashMap::default();
+        let mut routines: FxHashMap<AssetId, Option<Arc<KnownRoutine>>> = FxHashMap::default();
+        for (asset, columns) in self.columns_to_calculate() {
+            let Some(row) = self.asset(asset) else { continue };
+            let Some(detail) = self.store.show_asset(self.run, asset).await? else { continue };
+            let mut scripts: BTreeMap<u32, ReadScript> = BTreeMap::new();
+            for column in columns {
+                let Some((_, path)) = self.graph.column(column) else { continue };
+                let Some((expression, place, definition)) = self.calculation_of(row, &detail, path) else { continue };
+                let document = definition.placement.document.0;
+                if !scripts.contains_key(&document) {
+                    let read = self.read_script(row, definition, &mut relations, &mut routines).await?;
+                    scripts.insert(document, read);
+                }
+                let computation = match scripts.get(&document) {
+                    Some(read) => computation_of(definition, read, path).await?,
+                    None => None,
+                };
+                found.push(RunCalculation {
+                    asset,
+                    column,
+                    name: path.to_owned(),
+                    keys: self.keys_of(row, path),
+                    expression,
+                    place,
+                    computation,
+                    roots: Vec::new(),
+                    takes_up: Vec::new(),
+                    declared: row.kind == AssetKind::Metric,
+                    meaning: declared_meaning(&detail, path),
+                    document,
+                });
+            }
+        }
+        self.trace_calculations(&mut found);
+        Ok(Arc::new(found))
+    }
+
+    /// Columns that may be metrics, by asset: of declared metrics all, else those whose name others have too.
+    fn columns_to_calculate(&self) -> BTreeMap<AssetId, Vec<ColumnId>> {
+        let mut columns: BTreeMap<AssetId, BTreeSet<ColumnId>> = BTreeMap::new();
+        let mut declared: BTreeSet<String> = BTreeSet::new();
+        for asset in self.assets.iter().filter(|asset| asset.kind == AssetKind::Metric) {
+            for (column, path) in self.graph.columns_of(asset.id) {
+                columns.entry(asset.id).or_default().insert(column);
+                declared.extend(self.keys_of(asset, path));
+            }
+        }
+        let mut by_key: BTreeMap<String, Vec<(AssetId, ColumnId)>> = BTreeMap::new();
+        for entry in self.calculated() {
+            by_key.entry(self.fold_name(entry.name())).or_default().extend(entry.columns());
+        }
+        for (key, places) in by_key {
+            let assets: BTreeSet<AssetId> = places.iter().map(|(asset, _)| *asset).collect();
+            if assets.len() > 1 || declared.contains(&key) {
+                for (asset, column) in places.into_iter().filter(|(asset, _)| self.may_define(*asset)) {
+                    columns.entry(asset).or_default().insert(column);
+                }
+            }
+        }
+        columns.into_iter().map(|(asset, columns)| (asset, columns.into_iter().collect())).collect()
+    }
+
+    /// Whether a column of this asset may be a metric: a dashboard's only show what its charts compute.
+    fn may_define(&self, asset: AssetId) -> bool {
+        self.asset(asset).is_some_and(|row| row.kind != AssetKind::Dashboard && row.environment.is_none())
+    }
+
+    /// One key for every wording of a name.
+    pub(super) fn fold_name(&self, name: &str) -> String {
+        self.synonyms.fold(&name_key(name))
+    }
+
+    /// The keys of a column's name and, of a metric, of its label.
+    fn keys_of(&self, asset: &AssetRow, column: &str) -> Vec<String> {
+        let mut keys = vec![self.fold_name(column)];
+        if asset.kind == AssetKind::Metric {
+            let label = self.facts.of(asset.id).friendly_name.as_deref().map(|label| self.fold_name(label));
+            keys.extend(label.filter(|label| !label.is_empty()));
+        }
+        keys.dedup();
+        keys
+    }
+
+    /// The expression of a metric's column, however it computes; of any other asset's where it aggregates.
+    fn calculation_of<'a>(
+        &self,
+        asset: &AssetRow,
+        detail: &'a AssetDetail,
+        column: &str,
+    ) -> Option<(String, Option<Place>, &'a Definition)> {
+        if let Some((expression, place, definition)) = self.calculation(detail, column) {
+            return Some((expression, Some(place), definition));
+        }
+        if asset.kind != AssetKind::Metric {
+            return None;
+        }
+        let definition = detail.definitions.first()?;
+        let (expression, place) = self.telling_expression(definition, column).unzip();
+        Some((expression.unwrap_or_default(), place, definition))
+    }
+
+    /// A document's script with what it reads.
+    async fn read_script(
+        &self,
+        asset: &AssetRow,
+        definition: &Definition,
+        relations: &mut FxHashMap<AssetId, Arc<KnownRelation>>,
+        routines: &mut FxHashMap<AssetId, Option<Arc<KnownRoutine>>>,
+    ) -> Result<ReadScript> {
+        let mut known = KnownHere::default();
+        for (name, bound) in definition.analysis.relations.iter().zip(&definition.bound) {
+            let Some(bound) = bound else { continue };
+            let Some(pointer) = self.point(bound.id) else { continue };
+            if !relations.contains_key(&bound.id) {
+                let relation = Arc::new(self.known_relation(&pointer).await?);
+                relations.insert(bound.id, relation);
+            }
+            if let Some(relation) = relations.get(&bound.id) {
+                known.relations.insert(name.to_string(), Arc::clone(relation));
+            }
+            let origin = self.point(self.behind_copies(bound.id)).unwrap_or(pointer);
+            known.assets.insert(name.to_string(), origin);
+        }
+        for call in definition.analysis.statements.iter().flat_map(|statement| &statement.calls) {
+            let called = self.only_asset_called(&dotted_lower(call)).filter(|called| called.kind == AssetKind::Routine);
+            let Some(called) = called else { continue };
+            if !routines.contains_key(&called.id) {
+                let routine = self.known_routine(called).await?;
+                routines.insert(called.id, routine);
+            }
+            if let Some(Some(routine)) = routines.get(&called.id) {
+                known.routines.insert(dotted_lower(call), Arc::clone(routine));
+            }
+        }
+        let dialect = self.dialect_of(asset, definition);
+        let text = Arc::clone(&definition.text);
+        let parse = move || Script::parse(&text, &Options { dialect, derivations: false, ..Options::default() });
+        let script = tokio::task::spawn_blocking(parse).await.map_err(|cause| CatalogError::broken("reading a calculation", cause))?;
+        Ok(ReadScript { script: Arc::new(script), known: Arc::new(known) })
+    }
+
+    /// The dialect of a document: that of the warehouse it reads, where its own asset stands in none.
+    fn dialect_of(&self, asset: &AssetRow, definition: &Definition) -> Dialect {
+        let dialect = |namespace: &str| namespace.split("://").next().and_then(|scheme| scheme.parse::<Dialect>().ok());
+        let read = || definition.bound.iter().flatten().find_map(|bound| dialect(&bound.namespace));
+        dialect(&asset.namespace).or_else(read).unwrap_or_else(|| self.main_dialect())
+    }
+
+    /// The parameters and body of a function that is one SQL expression, from the text that defines it.
+    async fn known_routine(&self, routine: &AssetRow) -> Result<Option<Arc<KnownRoutine>>> {
+        let Some(detail) = self.store.show_asset(self.run, routine.id).await? else { return Ok(None) };
+        let Some(definition) = detail.definitions.first() else { return Ok(None) };
+        let dialect = self.dialect_of(routine, definition);
+        let (text, key) = (Arc::clone(&definition.text), routine.key.to_string());
+        let find = move || {
+            let references = Script::parse(&text, &Options { dialect, derivations: false, ..Options::default() }).references();
+            let last = |name: &RelationName| name.parts.last().map(|part| part.text.to_lowercase());
+            let own = key.rsplit('.').next().map(str::to_lowercase);
+            let is_expression = |routine: &KnownRoutine| routine.body.is_some() && !routine.is_table && !routine.is_aggregate;
+            let mut of_name = references.routines.into_iter().filter(|(name, _)| last(name) == own).map(|(_, routine)| routine);
+            match (of_name.next(), of_name.next()) {
+                (Some(only), None) if is_expression(&only) => Some(Arc::new(only)),
+                _ => None,
+            }
+        };
+        tokio::task::spawn_blocking(find).await.map_err(|cause| CatalogError::broken("reading a routine", cause))
+    }
+
+    /// The asset that views which only hand on every row and column of one other lead to.
+    pub(super) fn behind_copies(&self, asset: AssetId) -> AssetId {
+        let mut at = asset;
+        for _ in 0..MOST_VIEWS {
+            match self.copied_by(at) {
+                Some(source) => at = source,
+                None => break,
+            }
+        }
+        at
+    }
+
+    /// The only asset that a view reads, where it hands on its columns under their names, every row.
+    fn copied_by(&self, asset: AssetId) -> Option<AssetId> {
+        let row = self.asset(asset).filter(|row| row.kind == AssetKind::View)?;
+        let upstream = self.graph.neighbours(row.id, Direction::Upstream);
+        let [source] = upstream.as_slice() else { return None };
+        if !self.graph.row_edges_into(asset).is_empty() {
+            return None;
+        }
+        let columns = self.graph.columns_of(asset);
+        let copies = |(column, path): &(ColumnId, &str)| {
+            let edges = self.graph.column_edges(*column, Direction::Upstream);
+            let [edge] = edges.as_slice() else { return false };
+            let Some(edge) = self.graph.edge(*edge) else { return false };
+            let same = self.graph.column(edge.from).is_some_and(|(from, name)| from == *source && name.eq_ignore_ascii_case(path));
+            same && edge.kind == ColumnEdgeKind::Identity
+        };
+        (!columns.is_empty() && columns.iter().all(copies)).then_some(*source)
+    }
+
+    /// What each calculation is made of in the end, and which others it takes up on the way.
+    fn trace_calculations(&self, calculations: &mut [RunCalculation]) {
+        let places: FxHashMap<ColumnId, usize> =
+            calculations.iter().enumerate().map(|(at, calculation)| (calculation.column, at)).collect();
+        for calculation in calculations.iter_mut() {
+            let (roots, passed) = self.trace_values(calculation.asset, calculation.column);
+            calculation.roots = roots;
+            calculation.takes_up = passed.iter().filter_map(|column| places.get(column).copied()).collect();
+            calculation.takes_up.sort_unstable();
+        }
+    }
+
+    /// Assets where the values of a column begin, sorted, and the columns on the way.
+    fn trace_values(&self, asset: AssetId, column: ColumnId) -> (Vec<u32>, Vec<ColumnId>) {
+        let direct = [ColumnEdgeKind::Identity, ColumnEdgeKind::Transformation, ColumnEdgeKind::Aggregation];
+        let (mut seen, mut roots) = (FxHashSet::from_iter([column]), BTreeSet::new());
+        let (mut waiting, mut passed) = (vec![column], Vec::new());
+        while let Some(at) = waiting.pop() {
+            let edges = self.graph.column_edges(at, Direction::Upstream).into_iter().filter_map(|edge| self.graph.edge(edge));
+            let from: Vec<ColumnId> = edges.filter(|edge| direct.contains(&edge.kind)).map(|edge| edge.from).collect();
+            if from.is_empty() && at != column {
+                roots.extend(self.graph.column(at).map(|(asset, _)| asset.0));
+            }
+            for source in from {
+                if seen.len() < FARTHEST && seen.insert(source) {
+                    waiting.push(source);
+                    passed.push(source);
+                }
+            }
+        }
+        if roots.is_empty() {
+            // What only counts rows is made of the tables it counts.
+            roots.extend(self.graph.neighbours(asset, Direction::Upstream).into_iter().map(|source| self.behind_copies(source).0));
+        }
+        (roots.into_iter().collect(), passed)
+    }
+}
+
+fn declared_meaning(detail: &AssetDetail, column: &str) -> String {
+    let columns = detail.declared.iter().flat_map(|schema| &schema.columns);
+    let own = columns.filter(|declared| declared.name.eq_ignore_ascii_case(column));
+    own.filter_map(|declared| declared.description.as_deref()).next().map(first_line).unwrap_or_default()
+}
+
+async fn computation_of(definition: &Definition, read: &ReadScript, column: &str) -> Result<Option<Computation>> {
+    let [target] = definition.targets.as_slice() else { return Ok(None) };
+    let relation = definition.analysis.targets.get(*target as usize).and_then(|target| target.relation);
+    let target = relation.and_then(|relation| definition.analysis.relations.get(relation as usize)).cloned();
+    let (script, known, column) = (Arc::clone(&read.script), Arc::clone(&read.known), column.to_owned());
+    let compute = move || script.computation(target.as_ref(), &column, &*known);
+    tokio::task::spawn_blocking(compute).await.map_err(|cause| CatalogError::broken("reading a calculation", cause))
+}

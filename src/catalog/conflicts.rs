@@ -1,0 +1,405 @@
+//! The board of metrics that share a name and not a meaning, or a meaning and not a name.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use serde::Serialize;
+
+use super::{
+    AssetRef, CatalogError, Direction, MetricNote, Place, Replacement, Result, View, calculations::RunCalculation,
+};
+use crate::{
+    insight::conflicts::{Calculation, Facet, Group, Piece, SaidDifference, Standing, Verdict, find_groups, mark_difference},
+    model::{StatedDeprecation, StatedField, StatedValue},
+};
+
+pub use crate::insight::conflicts::{Facet as ConflictFacet, Piece as SqlPiece, Verdict as ConflictVerdict};
+
+/// Lines of SQL that stand side by side.
+const MOST_LINES: usize = 120;
+/// Calculations of a class that are listed with everything known of them.
+const MOST_LISTED: usize = 60;
+
+/// Groups of one view, by what needs a decision first.
+#[derive(Debug, Default)]
+pub(super) struct KnownGroups {
+    groups: Vec<Group>,
+    /// Group → id, in the same order.
+    ids: Vec<String>,
+}
+
+/// The board.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct ConflictBoard {
+    /// How many groups each verdict has.
+    pub counts: Vec<(Verdict, u64)>,
+    /// Calculations that were looked at.
+    pub calculations: u64,
+    /// Those among them that have no normal form, by which they would be compared.
+    pub without_form: u64,
+    /// Groups, what needs a decision first.
+    pub groups: Vec<ConflictSummary>,
+}
+
+/// A group in a list.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ConflictSummary {
+    /// What its address ends in.
+    pub id: String,
+    /// The name, as most of its calculations write it.
+    pub name: String,
+    /// What it comes to.
+    pub verdict: Verdict,
+    /// In what its calculations differ, most telling first.
+    pub facets: Vec<Facet>,
+    /// How many different calculations it has.
+    pub ways: u64,
+    /// How many columns and metrics have one of them.
+    pub calculations: u64,
+    /// Those among them that are declared as metrics.
+    pub declared: u64,
+    /// Owners, each once, sorted.
+    pub owners: Vec<String>,
+    /// People who asked for any of them, at most, in the last 90 days that logs cover.
+    pub people: u32,
+    /// The first difference, in a sentence: (about which, what).
+    pub first: Option<(String, String)>,
+    /// The one that is suggested.
+    pub suggested: AssetRef,
+    /// Whether it is endorsed.
+    pub settled: bool,
+    /// That the difference is intended, where somebody said so and nothing changed since.
+    pub intended: Option<MetricNote>,
+}
+
+/// A group with all that is known of it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ConflictAnswer {
+    /// It in a list.
+    #[serde(flatten)]
+    pub summary: ConflictSummary,
+    /// Its classes, the suggested first.
+    pub classes: Vec<ConflictClass>,
+    /// Columns that only add up others of the group.
+    pub rolled_up: Vec<ConflictMember>,
+    /// Why the first of the first class is suggested, most important first.
+    pub reasons: Vec<String>,
+    /// What people said of it, oldest first.
+    pub notes: Vec<MetricNote>,
+    /// What it calculated, hexadecimal: what a note is said of.
+    pub print: String,
+}
+
+/// Calculations that are the same in all but their data.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ConflictClass {
+    /// How it stands to the first.
+    pub verdict: Verdict,
+    /// In what it differs from the first, most telling first.
+    pub differences: Vec<SaidDifference>,
+    /// Its calculations; those that are the same in everything stand together.
+    pub variants: Vec<Vec<ConflictMember>>,
+    /// Calculations that are not listed.
+    pub unlisted: u64,
+    /// The SQL of its first calculation, what differs from the first class marked.
+    pub sql: Vec<Piece>,
+    /// The SQL of the first class, what differs from this one marked; empty for the first.
+    pub other_sql: Vec<Piece>,
+    /// What was compared, as text; "" where it has no normal form.
+    pub normal_form: String,
+}
+
+/// One calculation.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ConflictMember {
+    /// The asset that has it.
+    pub asset: AssetRef,
+    /// The column.
+    pub column: String,
+    /// What it is called for people; "" where it has no other name.
+    pub label: String,
+    /// Owners' names.
+    pub owners: Vec<String>,
+    /// What it means; "" where nobody said.
+    pub meaning: String,
+    /// The expression as written.
+    pub expression: String,
+    /// Where it stands.
+    pub place: Option<Place>,
+    /// People who asked for its asset in the last 90 days that logs cover.
+    pub people: u32,
+    /// Queries of people in the last 30 days covered.
+    pub queries: u64,
+    /// Assets that read its asset.
+    pub readers: u64,
+    /// Whether it is declared as a metric.
+    pub declared: bool,
+    /// Who endorsed it.
+    pub endorsed_by: Option<String>,
+    /// That it should no longer be used, and what to use instead.
+    pub deprecated: Option<Option<Replacement>>,
+}
+
+impl View {
+    /// The board of all groups that a decision may be needed for; identical ones are only counted.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn conflicts(&self) -> Result<ConflictBoard> {
+        let known = self.metric_groups().await?;
+        let calculations = self.calculations().await?;
+        let notes = self.store.metric_notes(None).await?;
+        let mut board = ConflictBoard {
+            counts: Verdict::ALL.into_iter().map(|verdict| (verdict, 0)).collect(),
+            calculations: calculations.len() as u64,
+            without_form: calculations.iter().filter(|one| one.computation.is_none()).count() as u64,
+            groups: Vec::new(),
+        };
+        for (group, id) in known.groups.iter().zip(&known.ids) {
+            if let Some((_, count)) = board.counts.iter_mut().find(|(verdict, _)| *verdict == group.verdict) {
+                *count += 1;
+            }
+            let of_group = notes.iter().filter(|note| note.metric == *id);
+            board.groups.extend(self.summarise(group, id, calculations, &self.tell_notes(of_group)));
+        }
+        let standing = |group: &ConflictSummary| {
+            let open = group.intended.is_none() && !group.settled;
+            (group.verdict, Reverse(open), Reverse(group.people), Reverse(group.owners.len()), Reverse(group.declared))
+        };
+        board.groups.sort_by(|one, other| (standing(one), &one.name, &one.id).cmp(&(standing(other), &other.name, &other.id)));
+        Ok(board)
+    }
+
+    /// One group.
+    ///
+    /// # Errors
+    /// [`CatalogError::NotFound`] where there is none of that id.
+    pub async fn conflict(&self, id: &str) -> Result<ConflictAnswer> {
+        let known = self.metric_groups().await?;
+        let calculations = self.calculations().await?;
+        let at = known.ids.iter().position(|own| own == id).ok_or_else(|| CatalogError::not_found("metrics", id))?;
+        let group = &known.groups[at];
+        let rows = self.store.metric_notes(Some(id)).await?;
+        let notes = self.tell_notes(rows.iter());
+        let summary =
+            self.summarise(group, id, calculations, &notes).ok_or_else(|| CatalogError::not_found("metrics", id))?;
+        let mut classes = Vec::with_capacity(group.classes.len());
+        let reference = self.sql_of(&calculations[group.suggested.calculation]).await?;
+        for (number, class) in group.classes.iter().enumerate() {
+            let first = class.members().next().unwrap_or_default();
+            let (other_sql, sql) = match number {
+                0 => (Vec::new(), vec![Piece { text: reference.clone(), differs: false }]),
+                _ => mark_difference(&reference, &self.sql_of(&calculations[first]).await?),
+            };
+            let mut left = MOST_LISTED;
+            let mut variants = Vec::new();
+            for variant in &class.variants {
+                let members: Vec<ConflictMember> =
+                    variant.iter().take(left).filter_map(|at| self.member(&calculations[*at])).collect();
+                left -= members.len();
+                variants.extend((!members.is_empty()).then_some(members));
+            }
+            classes.push(ConflictClass {
+                verdict: class.verdict,
+                differences: class.differences.clone(),
+                unlisted: (class.members().count() - variants.iter().map(Vec::len).sum::<usize>()) as u64,
+                variants,
+                sql,
+                other_sql,
+                normal_form: calculations[first].computation.as_ref().map(ToString::to_string).unwrap_or_default(),
+            });
+        }
+        Ok(ConflictAnswer {
+            summary,
+            classes,
+            rolled_up: group.rolled_up.iter().filter_map(|at| self.member(&calculations[*at])).collect(),
+            reasons: group.suggested.reasons.clone(),
+            notes,
+            print: format!("{:032x}", group.print),
+        })
+    }
+
+    /// Groups that a metric or column stands in, by id.
+    pub(super) async fn groups_of(&self, asset: crate::model::AssetId) -> Result<Vec<ConflictSummary>> {
+        let known = self.metric_groups().await?;
+        let calculations = self.calculations().await?;
+        let notes = self.store.metric_notes(None).await?;
+        let holds = |group: &Group| group.classes.iter().flat_map(|class| class.members()).any(|at| calculations[at].asset == asset);
+        let of_asset = known.groups.iter().zip(&known.ids).filter(|(group, _)| holds(group));
+        Ok(of_asset
+            .filter_map(|(group, id)| {
+                let of_group = notes.iter().filter(|note| note.metric == *id);
+                self.summarise(group, id, calculations, &self.tell_notes(of_group))
+            })
+            .collect())
+    }
+
+    /// The groups of this view; found once.
+    async fn metric_groups(&self) -> Result<&Arc<KnownGroups>> {
+        self.groups.get_or_try_init(|| self.find_metric_groups()).await
+    }
+
+    async fn find_metric_groups(&self) -> Result<Arc<KnownGroups>> {
+        let calculations = self.calculations().await?;
+        let pure: Vec<Calculation> = calculations
+            .iter()
+            .map(|one| Calculation {
+                keys: one.keys.clone(),
+                computation: one.computation.clone(),
+                roots: one.roots.clone(),
+                takes_up: one.takes_up.clone(),
+                standing: self.standing_of(one),
+            })
+            .collect();
+        let found = tokio::task::spawn_blocking(move || find_groups(&pure)).await;
+        let groups = found.map_err(|cause| CatalogError::broken("comparing calculations", cause))?;
+        let mut seen: BTreeSet<String> = BTreeSet::new();
+        let ids = groups.iter().map(|group| {
+            let id = match group.verdict {
+                Verdict::Renamed => format!("same.{}", group.key),
+                _ => group.key.clone(),
+            };
+            let id = if seen.contains(&id) { format!("{id}.{:08x}", group.print as u32) } else { id };
+            seen.insert(id.clone());
+            id
+        });
+        let ids = ids.collect();
+        Ok(Arc::new(KnownGroups { groups, ids }))
+    }
+
+    fn standing_of(&self, one: &RunCalculation) -> Standing {
+        let facts = self.facts.of(one.asset);
+        let usage = self.usage.get(&one.asset);
+        Standing {
+            endorsed: self.endorsed_by(one).is_some(),
+            deprecated: self.deprecation_of(one).is_some(),
+            declared: one.declared,
+            owned: !facts.owners.is_empty(),
+            documented: !self.meaning_of(one).is_empty(),
+            people: usage.map_or(0, |usage| usage.people_90),
+            readers: self.graph.degree(one.asset, Direction::Downstream) as u32,
+        }
+    }
+
+    /// Who endorses a calculation: its column, or its whole asset.
+    fn endorsed_by(&self, one: &RunCalculation) -> Option<String> {
+        if let Some(field) = self.stated_of_column(one, StatedField::Certification) {
+            return field.1.then_some(field.0);
+        }
+        let whole = self.facts.of(one.asset).certification.as_ref();
+        whole.filter(|_| one.declared).map(|(_, by)| by.person.clone())
+    }
+
+    /// That a calculation should no longer be used: its column, or its whole asset.
+    fn deprecation_of(&self, one: &RunCalculation) -> Option<StatedDeprecation> {
+        let row = self.asset(one.asset)?;
+        let column = self.stated.of(&row.namespace, &row.key).and_then(|stated| stated.get(&one.name, StatedField::Deprecation));
+        match column.map(|field| &field.value) {
+            Some(StatedValue::Deprecation(value)) => value.clone(),
+            _ => self.facts.of(one.asset).deprecated.as_ref().map(|fact| fact.what.clone()),
+        }
+    }
+
+    /// Who stated a field of the column, and whether it holds.
+    fn stated_of_column(&self, one: &RunCalculation, field: StatedField) -> Option<(String, bool)> {
+        let row = self.asset(one.asset)?;
+        let stated = self.stated.of(&row.namespace, &row.key)?.get(&one.name, field)?;
+        Some((stated.by.person.clone(), !stated.value.is_empty()))
+    }
+
+    fn meaning_of(&self, one: &RunCalculation) -> String {
+        let Some(row) = self.asset(one.asset) else { return String::new() };
+        let column = self.stated.of(&row.namespace, &row.key).and_then(|stated| stated.get(&one.name, StatedField::Description));
+        match column.map(|field| &field.value) {
+            Some(StatedValue::Description(text)) if !text.is_empty() => super::first_line(text),
+            _ if one.declared => self.facts.of(one.asset).summary.clone(),
+            _ => one.meaning.clone(),
+        }
+    }
+
+    fn summarise(
+        &self,
+        group: &Group,
+        id: &str,
+        calculations: &[RunCalculation],
+        notes: &[MetricNote],
+    ) -> Option<ConflictSummary> {
+        let members: Vec<&RunCalculation> = group.classes.iter().flat_map(|class| class.members()).map(|at| &calculations[at]).collect();
+        let mut spellings: BTreeMap<&str, usize> = BTreeMap::new();
+        for member in &members {
+            *spellings.entry(&member.name).or_default() += 1;
+        }
+        let suggested = &calculations[group.suggested.calculation];
+        let name = spellings.iter().max_by_key(|(name, count)| (**count, Reverse(**name))).map_or(group.key.as_str(), |(name, _)| name);
+        let owners: BTreeSet<String> = members.iter().flat_map(|one| self.facts.of(one.asset).owner_names()).collect();
+        let mut facets: Vec<Facet> =
+            group.classes.iter().filter(|class| class.verdict == Verdict::Different).flat_map(|class| &class.differences).map(|said| said.facet).collect();
+        facets.sort();
+        facets.dedup();
+        let different = group.classes.iter().skip(1).find(|class| class.verdict == group.verdict);
+        let first = different.and_then(|class| {
+            let about = calculations[class.members().next()?].asset;
+            Some((self.asset(about)?.name.to_string(), class.differences.first()?.sentence.clone()))
+        });
+        let print = format!("{:032x}", group.print);
+        Some(ConflictSummary {
+            id: id.to_owned(),
+            name: if group.verdict == Verdict::Renamed { suggested.name.clone() } else { name.to_owned() },
+            verdict: group.verdict,
+            facets,
+            ways: group.classes.len() as u64,
+            calculations: members.len() as u64,
+            declared: members.iter().filter(|one| one.declared).count() as u64,
+            owners: owners.into_iter().collect(),
+            people: members.iter().filter_map(|one| self.usage.get(&one.asset)).map(|usage| usage.people_90).max().unwrap_or(0),
+            first,
+            suggested: self.point(suggested.asset)?,
+            settled: self.is_settled(group, calculations),
+            intended: notes.iter().rev().find(|note| note.is_intended() && note.print == print).cloned(),
+        })
+    }
+
+    /// Whether one class is endorsed and every other way to calculate is deprecated.
+    fn is_settled(&self, group: &Group, calculations: &[RunCalculation]) -> bool {
+        let endorsed = self.endorsed_by(&calculations[group.suggested.calculation]).is_some();
+        let others = group.classes.iter().skip(1).filter(|class| class.verdict == Verdict::Different);
+        endorsed && others.flat_map(|class| class.members()).all(|at| self.deprecation_of(&calculations[at]).is_some())
+    }
+
+    fn member(&self, one: &RunCalculation) -> Option<ConflictMember> {
+        let facts = self.facts.of(one.asset);
+        let usage = self.usage.get(&one.asset);
+        let asset = self.point(one.asset)?;
+        let label = if one.declared { facts.friendly_name.clone().unwrap_or_default() } else { String::new() };
+        Some(ConflictMember {
+            asset,
+            column: one.name.clone(),
+            label,
+            owners: facts.owner_names(),
+            meaning: self.meaning_of(one),
+            expression: one.expression.clone(),
+            place: one.place.clone(),
+            people: usage.map_or(0, |usage| usage.people_90),
+            queries: usage.map_or(0, |usage| usage.interactive_30),
+            readers: self.graph.degree(one.asset, Direction::Downstream) as u64,
+            declared: one.declared,
+            endorsed_by: self.endorsed_by(one),
+            deprecated: self
+                .deprecation_of(one)
+                .map(|what| what.replacement.map(|text| Replacement { asset: self.only_asset_called(&text).map(|row| self.point_at(row)), text })),
+        })
+    }
+
+    /// The SQL that makes a calculation, as far as it is shown.
+    async fn sql_of(&self, one: &RunCalculation) -> Result<String> {
+        let Some(detail) = self.store.show_asset(self.run, one.asset).await? else { return Ok(String::new()) };
+        let Some(definition) = detail.definitions.first() else { return Ok(String::new()) };
+        let lines: Vec<&str> = definition.text.lines().map(str::trim_end).collect();
+        let wanted = one.line_in(definition).unwrap_or(0).saturating_sub(MOST_LINES / 2);
+        let start = if lines.len() <= MOST_LINES { 0 } else { wanted.min(lines.len() - MOST_LINES) };
+        Ok(lines.iter().skip(start).take(MOST_LINES).copied().collect::<Vec<_>>().join("\n"))
+    }
+}

@@ -1,0 +1,150 @@
+//! What a calculation is, freed of what only says how it is loaded, and of what its sources are called.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{Aggregate, Computation};
+
+use super::{names::time_unit, ratio::bare_value};
+
+/// Around the number of a source whose name does not matter.
+pub(super) const OPEN: char = '⟦';
+pub(super) const CLOSE: char = '⟧';
+
+/// A computation as it is compared.
+#[derive(Clone, Debug)]
+pub(super) struct Essence {
+    /// Without conditions that only say which part of the data a run loads.
+    pub(super) computation: Computation,
+    /// Of everything: what agrees yields the same values.
+    pub(super) print: u128,
+    /// Everything but which data is read and, where parts add up to the whole, what one value is for.
+    pub(super) shape: String,
+    /// Whether parts add up to the whole.
+    pub(super) adds_up: bool,
+    /// Whether it only adds up, or picks among, values that are there: `sum(dau)` of a finer table.
+    pub(super) rolls_up: bool,
+}
+
+impl Essence {
+    pub(super) fn new(computation: &Computation) -> Essence {
+        let mut computation = computation.clone();
+        computation.filters.retain(|filter| !is_load_filter(filter));
+        let mut nameless = with_names(&computation, &by_appearance(&computation));
+        nameless.sources.clear();
+        let unit = computation.grain.as_deref().map(grain_unit).unwrap_or_default();
+        nameless.grain = None;
+        let adds_up = adds_up(&computation);
+        Essence {
+            print: computation.fingerprint(),
+            shape: if adds_up { nameless.to_string() } else { format!("{nameless}\nby {unit}") },
+            adds_up,
+            rolls_up: rolls_up(&computation),
+            computation,
+        }
+    }
+}
+
+fn rolls_up(it: &Computation) -> bool {
+    let every_row = it.filters.is_empty() && it.having.is_empty() && it.limit.is_empty() && it.windows.is_empty();
+    let [only] = it.aggregates.as_slice() else { return false };
+    let picks = ["sum(", "min(", "max(", "any_value("].iter().any(|function| only.call.starts_with(function));
+    let argument = only.call.split_once('(').map_or("", |(_, rest)| rest.trim_end_matches(')'));
+    let is_column = !argument.contains(|letter: char| letter.is_whitespace() || matches!(letter, '(' | '\''));
+    every_row && picks && is_column && only.filters.is_empty() && bare_value(&it.expression) == only.call
+}
+
+fn adds_up(it: &Computation) -> bool {
+    let adds = |aggregate: &Aggregate| {
+        let function = aggregate.call.split('(').next().unwrap_or("");
+        !aggregate.call.contains("(distinct ") && matches!(function, "sum" | "count" | "min" | "max")
+    };
+    let [only] = it.aggregates.as_slice() else { return false };
+    adds(only) && it.windows.is_empty() && bare_value(&it.expression).starts_with(&only.call)
+}
+
+/// The units of time among the keys of a grain, sorted; "" for none.
+pub(super) fn grain_unit(keys: &[String]) -> String {
+    let units: BTreeSet<&str> = keys.iter().map(|key| time_unit(key)).filter(|unit| !unit.is_empty()).collect();
+    units.into_iter().collect::<Vec<_>>().join(" and ")
+}
+
+/// Whether a condition only says which part of the data one run loads: a column that is a parameter.
+fn is_load_filter(filter: &str) -> bool {
+    let sides = filter.split_once(" = ");
+    sides.is_some_and(|(left, right)| [left, right].iter().any(|side| side.starts_with("?.@") && !side.contains(['(', ' '])))
+}
+
+/// Names for the sources of a computation by where they first appear.
+fn by_appearance(computation: &Computation) -> BTreeMap<String, String> {
+    let text = computation.to_string();
+    let places = computation.sources.iter().collect::<BTreeSet<_>>().into_iter();
+    let mut places: Vec<(usize, &String)> = places.map(|source| (find_name(&text, source).unwrap_or(text.len()), source)).collect();
+    places.sort();
+    places.into_iter().enumerate().map(|(at, (_, source))| (source.clone(), format!("{OPEN}{at}{CLOSE}"))).collect()
+}
+
+/// The computation with other names for its sources; what was in order is put in order again.
+pub(super) fn with_names(computation: &Computation, names: &BTreeMap<String, String>) -> Computation {
+    let rename = |text: &String| rename(text, names);
+    let all = |texts: &[String]| {
+        let mut texts: Vec<String> = texts.iter().map(rename).collect();
+        texts.sort();
+        texts
+    };
+    let mut aggregates: Vec<Aggregate> = computation
+        .aggregates
+        .iter()
+        .map(|aggregate| Aggregate { call: rename(&aggregate.call), filters: all(&aggregate.filters) })
+        .collect();
+    aggregates.sort();
+    Computation {
+        expression: rename(&computation.expression),
+        aggregates,
+        windows: all(&computation.windows),
+        sources: all(&computation.sources),
+        joins: rename(&computation.joins),
+        filters: all(&computation.filters),
+        grain: computation.grain.as_deref().map(all),
+        having: all(&computation.having),
+        limit: rename(&computation.limit),
+        subqueries: computation.subqueries.iter().map(rename).collect(),
+    }
+}
+
+fn rename(text: &String, names: &BTreeMap<String, String>) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    let mut inside = false;
+    while let Some(letter) = rest.chars().next() {
+        let found = if inside { None } else { name_at(rest, names.keys().map(String::as_str)) };
+        match found.and_then(|name| Some((name, names.get(name)?))) {
+            Some((name, other)) => {
+                out.push_str(other);
+                rest = &rest[name.len()..];
+                inside = true;
+            }
+            None => {
+                out.push(letter);
+                inside = is_of_name(letter);
+                rest = &rest[letter.len_utf8()..];
+            }
+        }
+    }
+    out
+}
+
+/// The longest of `names` that `text` starts with, as a whole.
+fn name_at<'n>(text: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let ends = |name: &str| !text[name.len()..].starts_with(|next: char| is_of_name(next) && next != '.' || next == '-');
+    names.filter(|name| text.starts_with(name) && ends(name)).max_by_key(|name| name.len())
+}
+
+/// Where `name` stands in `text` as a whole.
+fn find_name(text: &str, name: &str) -> Option<usize> {
+    let mut places = text.match_indices(name).map(|(at, _)| at);
+    places.find(|at| !text[..*at].ends_with(is_of_name) && name_at(&text[*at..], std::iter::once(name)).is_some())
+}
+
+fn is_of_name(letter: char) -> bool {
+    letter.is_alphanumeric() || matches!(letter, '_' | '.' | '$')
+}

@@ -1,0 +1,125 @@
+//! The verdict on calculations of one name.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Class, Group, Known, Verdict,
+    compare::{GrainMatters, compare},
+    essence::Essence,
+    names::is_generic,
+    suggest::{Suggestion, suggest},
+};
+use crate::insight::conflicts::Standing;
+
+/// Judges the calculations called `key`; `None` where fewer than two are left when those that only add up
+/// others are taken out.
+pub(super) fn judge_group(known: &Known<'_>, key: &str, members: &[usize]) -> Option<Group> {
+    let (rolled_up, members): (Vec<usize>, Vec<usize>) = members.iter().partition(|at| known.only_adds_up(**at, members));
+    if members.len() < 2 {
+        return None;
+    }
+    let mut shapes: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for at in &members {
+        let shape = match &known.essences[*at] {
+            Some(essence) => essence.shape.clone(),
+            None => format!("\u{10ffff}{at:08}"),
+        };
+        shapes.entry(shape).or_default().push(*at);
+    }
+    let suggested = known.suggest(&members)?;
+    let mut shapes: Vec<Vec<usize>> = shapes.into_values().collect();
+    shapes.sort_by_key(|shape| (!shape.contains(&suggested.calculation), std::cmp::Reverse(shape.len()), shape.first().copied()));
+    let reference = suggested.calculation;
+    let classes: Vec<Class> = shapes.iter().map(|shape| known.judge_class(key, reference, shape)).collect();
+    let verdict = group_verdict(&classes);
+    let print = known.print_of(&classes);
+    Some(Group { key: key.to_owned(), verdict, classes, rolled_up, suggested, print })
+}
+
+/// A group of calculations that are the same under several names.
+pub(super) fn judge_renamed(known: &Known<'_>, print: u128, members: &[usize]) -> Option<Group> {
+    let suggested = known.suggest(members)?;
+    let key = known.calculations.get(suggested.calculation)?.keys.first()?.clone();
+    let class = Class { verdict: Verdict::Renamed, differences: Vec::new(), variants: vec![members.to_vec()] };
+    Some(Group { key, verdict: Verdict::Renamed, classes: vec![class], rolled_up: Vec::new(), suggested, print })
+}
+
+fn group_verdict(classes: &[Class]) -> Verdict {
+    if let [only] = classes {
+        return if only.variants.len() > 1 { Verdict::OtherData } else { Verdict::Identical };
+    }
+    classes.iter().skip(1).map(|class| class.verdict).min().unwrap_or(Verdict::Identical)
+}
+
+impl Known<'_> {
+    fn suggest(&self, members: &[usize]) -> Option<Suggestion> {
+        let candidates: Vec<(usize, &Standing)> = members.iter().map(|at| (*at, &self.calculations[*at].standing)).collect();
+        suggest(&candidates)
+    }
+
+    /// Whether a column only adds up others of the group.
+    fn only_adds_up(&self, at: usize, members: &[usize]) -> bool {
+        let calculation = &self.calculations[at];
+        !calculation.standing.declared && self.rolls_up(at) && calculation.takes_up.iter().any(|other| members.contains(other))
+    }
+
+    fn rolls_up(&self, at: usize) -> bool {
+        self.essences[at].as_ref().is_some_and(|essence| essence.rolls_up)
+    }
+
+    fn judge_class(&self, key: &str, reference: usize, shape: &[usize]) -> Class {
+        let mut variants: BTreeMap<u128, Vec<usize>> = BTreeMap::new();
+        for (number, at) in (0_u128..).zip(shape) {
+            variants.entry(self.essences[*at].as_ref().map_or(number, |essence| essence.print)).or_default().push(*at);
+        }
+        let mut variants: Vec<Vec<usize>> = variants.into_values().collect();
+        variants.sort_by_key(|variant| (!variant.contains(&reference), variant.first().copied()));
+        if shape.contains(&reference) {
+            let verdict = if variants.len() > 1 { Verdict::OtherData } else { Verdict::Identical };
+            return Class { verdict, differences: Vec::new(), variants };
+        }
+        let nearest = self.nearest(reference, shape);
+        let (Some(other), Some(this)) = (&self.essences[reference], nearest.and_then(|at| self.essences[at].as_ref())) else {
+            return Class { verdict: Verdict::NotCompared, differences: Vec::new(), variants };
+        };
+        let this_at = nearest.unwrap_or(reference);
+        let differences = compare(this, other, self.grain_matters(this_at, reference, this));
+        let rolls_up = self.takes_up(this_at, reference) || self.takes_up(reference, this_at);
+        let verdict = match () {
+            () if rolls_up => Verdict::RollsUp,
+            () if is_generic(key) && self.are_disjoint(reference, shape) => Verdict::Unrelated,
+            () if differences.is_empty() => Verdict::OtherData,
+            () => Verdict::Different,
+        };
+        Class { verdict, differences, variants }
+    }
+
+    /// The one of `shape` that reads what the reference reads, else the first.
+    fn nearest(&self, reference: usize, shape: &[usize]) -> Option<usize> {
+        let sources = |at: usize| self.essences[at].as_ref().map(|essence| &essence.computation.sources);
+        let same = shape.iter().find(|at| sources(**at) == sources(reference));
+        same.or(shape.first()).copied()
+    }
+
+    fn takes_up(&self, this: usize, other: usize) -> bool {
+        self.rolls_up(this) && self.calculations[this].takes_up.contains(&other)
+    }
+
+    fn grain_matters(&self, this: usize, other: usize, essence: &Essence) -> GrainMatters {
+        let declared = self.calculations[this].standing.declared || self.calculations[other].standing.declared;
+        if declared || essence.adds_up { GrainMatters::No } else { GrainMatters::Yes }
+    }
+
+    fn are_disjoint(&self, reference: usize, shape: &[usize]) -> bool {
+        let roots = &self.calculations[reference].roots;
+        shape.iter().all(|at| !self.calculations[*at].roots.iter().any(|root| roots.contains(root)))
+    }
+
+    fn print_of(&self, classes: &[Class]) -> u128 {
+        let mut prints: Vec<u128> =
+            classes.iter().flat_map(Class::members).map(|at| self.essences[at].as_ref().map_or(0, |essence| essence.print)).collect();
+        prints.sort_unstable();
+        let bytes: Vec<u8> = prints.iter().flat_map(|print| print.to_le_bytes()).collect();
+        xxhash_rust::xxh3::xxh3_128(&bytes)
+    }
+}

@@ -1,0 +1,52 @@
+//! The JSON API for metrics that conflict, for findings, decisions and audits.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::{Site, error::PageError, extract::Visit};
+use crate::catalog::NewMetricNote;
+
+type Answer = Result<Response, PageError>;
+
+/// A note on metrics of one name.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MetricNoteBody {
+    /// Why they are meant to differ.
+    text: String,
+    /// `print` of the answer that its author saw: refused where the calculations changed since.
+    seen: Option<String>,
+}
+
+/// Metrics that share a name and not a meaning, or a meaning and not a name.
+#[utoipa::path(get, path = "/api/v1/conflicts", tag = "audit",
+    responses((status = 200, description = "Every group with its verdict and the first difference", body = serde_json::Value), (status = 401, description = "No token, or one that opens nothing")))]
+pub(super) async fn conflicts(visit: Visit) -> Answer {
+    Ok(Json(visit.view.conflicts().await?).into_response())
+}
+
+/// One group, with every calculation and what differs.
+#[utoipa::path(get, path = "/api/v1/conflicts/{id}", tag = "audit",
+    responses((status = 200, description = "Classes, differences in sentences, SQL with marks, suggestion and notes", body = serde_json::Value), (status = 404, description = "No such group")))]
+pub(super) async fn conflict(Path(id): Path<String>, visit: Visit) -> Answer {
+    Ok(Json(visit.view.conflict(&id).await?).into_response())
+}
+
+/// Says that the difference is meant.
+#[utoipa::path(post, path = "/api/v1/conflicts/{id}/notes", tag = "audit", request_body = MetricNoteBody,
+    responses((status = 200, description = "The number of the note", body = serde_json::Value), (status = 404, description = "No such group"), (status = 422, description = "The calculations changed since")))]
+pub(super) async fn note_conflict(
+    State(site): State<Site>,
+    Path(id): Path<String>,
+    visit: Visit,
+    Json(body): Json<MetricNoteBody>,
+) -> Answer {
+    let new = NewMetricNote { metric: id, text: body.text, rename: None, seen: body.seen };
+    let number = site.catalog.note_metric(visit.actor()?, new).await?;
+    Ok(Json(serde_json::json!({ "note": number })).into_response())
+}

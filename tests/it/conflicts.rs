@@ -1,0 +1,183 @@
+//! Metrics of one name: which calculate the same, and in what the others differ, in true sentences.
+
+use wellspring::{
+    insight::conflicts::{Calculation, Facet, Group, Standing, Verdict, find_groups, name_key},
+    model::{Computation, Dialect},
+    sql::{NoLookups, Options, Script},
+};
+
+fn computation(sql: &str) -> Computation {
+    let options = Options { dialect: Dialect::BigQuery, ..Options::default() };
+    Script::parse(sql, &options).computation(None, "m", &NoLookups).unwrap_or_else(|| panic!("no normal form: {sql}"))
+}
+
+fn calculation(name: &str, sql: &str) -> Calculation {
+    Calculation { keys: vec![name_key(name)], computation: Some(computation(sql)), ..Calculation::default() }
+}
+
+/// Facets and sentences of the second text against the first.
+fn differences(first: &str, second: &str) -> (Verdict, Vec<(Facet, String)>) {
+    let groups = find_groups(&[calculation("m", first), calculation("m", second)]);
+    let [group] = groups.as_slice() else { panic!("one group, not {groups:?}") };
+    let Some(class) = group.classes.get(1) else { return (group.verdict, Vec::new()) };
+    (group.verdict, class.differences.iter().map(|said| (said.facet, said.sentence.clone())).collect())
+}
+
+/// The only sentence, with its facet.
+fn only(first: &str, second: &str) -> (Facet, String) {
+    let (verdict, mut said) = differences(first, second);
+    assert_eq!((verdict, said.len()), (Verdict::Different, 1), "{said:?}");
+    said.remove(0)
+}
+
+#[test]
+fn a_difference_is_said_as_what_it_is() {
+    for (first, second, facet, sentence) in [
+        (
+            "select count(distinct account_id) m from accounts",
+            "select count(distinct account_id) m from accounts where plan = 'paid'",
+            Facet::Filter,
+            "keeps only rows where `plan = 'paid'`; the other does not ask for that",
+        ),
+        (
+            "select count(distinct account_id) m from accounts where plan = 'paid'",
+            "select count(distinct account_id) m from accounts",
+            Facet::Filter,
+            "takes rows that the other leaves out: the other keeps those where `plan = 'paid'`",
+        ),
+        (
+            "select sum(amount) m from sales where status = 'paid'",
+            "select sum(amount) m from sales where status = 'sent'",
+            Facet::Filter,
+            "keeps only rows where `status = 'sent'`, where the other keeps those where `status = 'paid'`",
+        ),
+        (
+            "select countif(active) m from clients",
+            "select countif(active and not is_bot) m from clients",
+            Facet::Filter,
+            "counts rows, only of rows where `not(is_bot)`; the other does not ask for that",
+        ),
+        (
+            "select sum(dau) m from days",
+            "select avg(dau) m from days",
+            Facet::Aggregate,
+            "averages `dau`, where the other sums `dau`",
+        ),
+        (
+            "select count(client_id) m from pings",
+            "select count(distinct client_id) m from pings",
+            Facet::Aggregate,
+            "counts distinct `client_id`, where the other counts rows that have `client_id`",
+        ),
+        (
+            "select safe_divide(countif(gone), count(*)) m from accounts",
+            "select safe_divide(countif(gone), count(distinct account_id)) m from accounts",
+            Facet::Denominator,
+            "divides by `count(distinct account_id)`, where the other divides by `count(*)`",
+        ),
+        (
+            "select sum(clicks) / sum(views) m from ads",
+            "select sum(orders) / sum(views) m from ads",
+            Facet::Numerator,
+            "divides `sum(orders)`, where the other divides `sum(clicks)`",
+        ),
+        (
+            "select count(distinct id) m from pings where day > date_sub(@d, interval 28 day)",
+            "select count(distinct id) m from pings where day > date_sub(@d, interval 7 day)",
+            Facet::Window,
+            "keeps only rows where `day > date_sub(@d, interval 7 day)`, where the other keeps those where `day > date_sub(@d, interval 28 day)`",
+        ),
+        (
+            "select date_trunc(day, month) as month, count(distinct id) m from pings group by 1",
+            "select day, count(distinct id) m from pings group by day",
+            Facet::Grain,
+            "has one value per day, where the other has one per month",
+        ),
+    ] {
+        let (found_facet, found) = only(first, second);
+        assert_eq!((found_facet, found.as_str()), (facet, sentence), "\n{first}\n{second}");
+    }
+}
+
+#[test]
+fn what_only_looks_different_is_no_conflict() {
+    for (first, second) in [
+        ("select sum(amount) m from sales s", "with x as (select amount v from sales) select sum(v) as m from x"),
+        ("select sum(a) m from t where day = @day group by country", "select sum(a) m from t where date = @date group by device"),
+        ("select countif(x) m from t", "select sum(case when x then 1 else 0 end) m from t"),
+        ("select count(distinct id) m from desktop.pings", "select count(distinct id) m from phone.pings"),
+        ("select sum(a) / sum(b) m from ads where x = 1", "select sum(a) / sum(b) m from other.adverts where x = 1"),
+    ] {
+        let (verdict, said) = differences(first, second);
+        assert!(matches!(verdict, Verdict::Identical | Verdict::OtherData), "{verdict:?} {said:?}\n{first}\n{second}");
+    }
+}
+
+#[test]
+fn a_condition_on_another_table_of_the_same_shape_is_no_difference_of_its_own() {
+    let (verdict, said) = differences(
+        "select countif(p.kind = 'a') / count(*) m from desktop.pings p where p.valid",
+        "select countif(p.kind = 'b') / count(*) m from phone.pings p where p.valid",
+    );
+    assert_eq!(verdict, Verdict::Different);
+    let facets: Vec<Facet> = said.iter().map(|(facet, _)| *facet).collect();
+    assert_eq!(facets, [Facet::Filter, Facet::Source], "{said:?}");
+    assert_eq!(said[1].1, "reads `phone.pings`, where the other reads `desktop.pings`");
+}
+
+fn group<'g>(groups: &'g [Group], key: &str) -> &'g Group {
+    groups.iter().find(|group| group.key == key).unwrap_or_else(|| panic!("{key} is no group"))
+}
+
+#[test]
+fn generic_names_over_data_that_has_nothing_in_common_are_unrelated() {
+    let orders = Calculation { roots: vec![1], ..calculation("count", "select count(*) m from orders") };
+    let visits = Calculation { roots: vec![2], ..calculation("count", "select count(distinct id) m from visits") };
+    let paid = Calculation { roots: vec![1], ..calculation("count", "select count(*) m from orders where paid") };
+    assert_eq!(group(&find_groups(&[orders.clone(), visits.clone()]), "count").verdict, Verdict::Unrelated);
+    assert_eq!(group(&find_groups(&[orders.clone(), visits.clone(), paid]), "count").verdict, Verdict::Different);
+    let named = |one: &Calculation| Calculation { keys: vec!["retained".to_owned()], ..one.clone() };
+    assert_eq!(group(&find_groups(&[named(&orders), named(&visits)]), "retained").verdict, Verdict::Different);
+}
+
+#[test]
+fn a_column_that_adds_up_another_is_no_calculation_of_its_own() {
+    let fine = calculation("dau", "select day, country, count(distinct id) m from pings group by day, country");
+    let coarse = Calculation { takes_up: vec![0], ..calculation("dau", "select day, sum(dau) m from by_country group by day") };
+    assert_eq!(find_groups(&[fine.clone(), coarse.clone()]), []);
+    let average = Calculation { takes_up: vec![0], ..calculation("dau", "select month, avg(dau) m from by_country group by month") };
+    assert_eq!(group(&find_groups(&[fine.clone(), average]), "dau").verdict, Verdict::Different);
+    // One that leaves rows out is.
+    let part = Calculation { takes_up: vec![0], ..calculation("dau", "select day, sum(dau) m from by_country where country = 'SE' group by day") };
+    assert_eq!(group(&find_groups(&[fine, part]), "dau").verdict, Verdict::Different);
+}
+
+#[test]
+fn one_calculation_under_several_names_is_found_where_a_metric_is_declared() {
+    let sql = "select count(distinct if(isp != 'test', id, null)) m from pings";
+    let declared = Standing { declared: true, ..Standing::default() };
+    let one = Calculation { standing: declared.clone(), ..calculation("daily_active_users", sql) };
+    let other = calculation("client_level_dau", sql);
+    let groups = find_groups(&[one.clone(), other.clone()]);
+    assert_eq!((groups.len(), group(&groups, "daily_active_users").verdict), (1, Verdict::Renamed));
+    assert_eq!(find_groups(&[Calculation { standing: Standing::default(), ..one }, other]), [], "columns alone are none");
+    let rows = |name: &str| Calculation { standing: declared.clone(), ..calculation(name, "select count(*) m from pings") };
+    assert_eq!(find_groups(&[rows("pings"), rows("events")]), [], "counting rows has any name");
+}
+
+#[test]
+fn labels_and_names_make_one_group_and_subsets_none() {
+    let mut one = calculation("active_users", "select count(distinct id) m from a");
+    one.keys.push("dau".to_owned());
+    let mut other = calculation("dau_total", "select sum(n) m from b");
+    other.keys.push("dau".to_owned());
+    let groups = find_groups(&[one, other]);
+    assert_eq!((groups.len(), groups[0].key.as_str()), (1, "dau"));
+}
+
+#[test]
+fn nothing_is_claimed_of_what_has_no_normal_form() {
+    let unknown = Calculation { keys: vec!["m".to_owned()], ..Calculation::default() };
+    let groups = find_groups(&[calculation("m", "select sum(a) m from t"), unknown]);
+    assert_eq!((groups[0].verdict, groups[0].classes[1].differences.len()), (Verdict::NotCompared, 0));
+}
