@@ -14,9 +14,7 @@ use super::{
 };
 use crate::{
     insight::conflicts::name_key,
-    model::{
-        AssetId, AssetKind, ColumnEdgeKind, ColumnId, Computation, Dialect, KnownRelation, KnownRoutine, RelationName,
-    },
+    model::{AssetId, AssetKind, ColumnEdgeKind, ColumnId, Computation, Dialect, KnownRelation, KnownRoutine, RelationName},
     sql::{Options, Script},
     store::{AssetDetail, AssetRow, Definition},
 };
@@ -212,7 +210,8 @@ impl View {
         let dialect = self.dialect_of(asset, definition);
         let text = Arc::clone(&definition.text);
         let parse = move || Script::parse(&text, &Options { dialect, derivations: false, ..Options::default() });
-        let script = tokio::task::spawn_blocking(parse).await.map_err(|cause| CatalogError::broken("reading a calculation", cause))?;
+        let script =
+            tokio::task::spawn_blocking(parse).await.map_err(|cause| CatalogError::broken("reading a calculation", cause))?;
         Ok(ReadScript { script: Arc::new(script), known: Arc::new(known) })
     }
 
@@ -268,7 +267,8 @@ impl View {
             let edges = self.graph.column_edges(*column, Direction::Upstream);
             let [edge] = edges.as_slice() else { return false };
             let Some(edge) = self.graph.edge(*edge) else { return false };
-            let same = self.graph.column(edge.from).is_some_and(|(from, name)| from == *source && name.eq_ignore_ascii_case(path));
+            let same =
+                self.graph.column(edge.from).is_some_and(|(from, name)| from == *source && name.eq_ignore_ascii_case(path));
             same && edge.kind == ColumnEdgeKind::Identity
         };
         (!columns.is_empty() && columns.iter().all(copies)).then_some(*source)
@@ -288,14 +288,32 @@ impl View {
 
     /// Assets where the values of a column begin, sorted, and the columns on the way.
     fn trace_values(&self, asset: AssetId, column: ColumnId) -> (Vec<u32>, Vec<ColumnId>) {
+        let (columns, passed) = self.walk_values(column);
+        let mut roots: BTreeSet<u32> =
+            columns.into_iter().filter_map(|root| self.graph.column(root)).map(|(asset, _)| asset.0).collect();
+        if roots.is_empty() {
+            // What only counts rows is made of the tables it counts.
+            roots
+                .extend(self.graph.neighbours(asset, Direction::Upstream).into_iter().map(|source| self.behind_copies(source).0));
+        }
+        (roots.into_iter().collect(), passed)
+    }
+
+    /// Columns where the values of a column begin; none where it has no source.
+    pub(super) fn root_columns(&self, column: ColumnId) -> Vec<ColumnId> {
+        self.walk_values(column).0
+    }
+
+    /// Columns where the values of a column begin, and all on the way to them.
+    fn walk_values(&self, column: ColumnId) -> (Vec<ColumnId>, Vec<ColumnId>) {
         let direct = [ColumnEdgeKind::Identity, ColumnEdgeKind::Transformation, ColumnEdgeKind::Aggregation];
-        let (mut seen, mut roots) = (FxHashSet::from_iter([column]), BTreeSet::new());
+        let (mut seen, mut roots) = (FxHashSet::from_iter([column]), Vec::new());
         let (mut waiting, mut passed) = (vec![column], Vec::new());
         while let Some(at) = waiting.pop() {
             let edges = self.graph.column_edges(at, Direction::Upstream).into_iter().filter_map(|edge| self.graph.edge(edge));
             let from: Vec<ColumnId> = edges.filter(|edge| direct.contains(&edge.kind)).map(|edge| edge.from).collect();
             if from.is_empty() && at != column {
-                roots.extend(self.graph.column(at).map(|(asset, _)| asset.0));
+                roots.push(at);
             }
             for source in from {
                 if seen.len() < FARTHEST && seen.insert(source) {
@@ -304,11 +322,7 @@ impl View {
                 }
             }
         }
-        if roots.is_empty() {
-            // What only counts rows is made of the tables it counts.
-            roots.extend(self.graph.neighbours(asset, Direction::Upstream).into_iter().map(|source| self.behind_copies(source).0));
-        }
-        (roots.into_iter().collect(), passed)
+        (roots, passed)
     }
 }
 

@@ -84,7 +84,8 @@ impl Catalog {
         let group = view.conflict(&new.metric).await?;
         if new.seen.is_some_and(|seen| seen != group.print) {
             return Err(CatalogError::BadQuestion(
-                "What these metrics calculate has changed since you looked. Look again before you say that it is meant.".to_owned(),
+                "What these metrics calculate has changed since you looked. Look again before you say that it is meant."
+                    .to_owned(),
             ));
         }
         let text = bounded("the note", &new.text, LONGEST_NOTE)?;

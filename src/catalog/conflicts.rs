@@ -8,12 +8,10 @@ use std::{
 
 use serde::Serialize;
 
-use super::{
-    AssetRef, CatalogError, Direction, MetricNote, Place, Replacement, Result, View, calculations::RunCalculation,
-};
+use super::{AssetRef, CatalogError, Direction, MetricNote, Place, Replacement, Result, View, calculations::RunCalculation};
 use crate::{
     insight::conflicts::{Calculation, Facet, Group, Piece, SaidDifference, Standing, Verdict, find_groups, mark_difference},
-    model::{StatedDeprecation, StatedField, StatedValue},
+    model::{AssetId, StatedDeprecation, StatedField, StatedValue},
 };
 
 pub use crate::insight::conflicts::{Facet as ConflictFacet, Piece as SqlPiece, Verdict as ConflictVerdict};
@@ -184,8 +182,7 @@ impl View {
         let group = &known.groups[at];
         let rows = self.store.metric_notes(Some(id)).await?;
         let notes = self.tell_notes(rows.iter());
-        let summary =
-            self.summarise(group, id, calculations, &notes).ok_or_else(|| CatalogError::not_found("metrics", id))?;
+        let summary = self.summarise(group, id, calculations, &notes).ok_or_else(|| CatalogError::not_found("metrics", id))?;
         let mut classes = Vec::with_capacity(group.classes.len());
         let reference = self.sql_of(&calculations[group.suggested.calculation]).await?;
         for (number, class) in group.classes.iter().enumerate() {
@@ -222,19 +219,31 @@ impl View {
         })
     }
 
-    /// Groups that a metric or column stands in, by id.
-    pub(super) async fn groups_of(&self, asset: crate::model::AssetId) -> Result<Vec<ConflictSummary>> {
+    /// Groups of several ways or names that an asset's calculations stand in; none until the board was made once,
+    /// which no page of an asset waits for.
+    pub(super) async fn groups_of(&self, asset: AssetId) -> Result<Vec<ConflictSummary>> {
+        if !self.groups.initialized() {
+            return Ok(Vec::new());
+        }
+        let groups = self.groups_with_assets().await?;
+        Ok(groups.into_iter().filter(|(_, assets)| assets.binary_search(&asset).is_ok()).map(|(group, _)| group).collect())
+    }
+
+    /// Every group that is no plain copy of one calculation, with the assets that hold its calculations.
+    pub(super) async fn groups_with_assets(&self) -> Result<Vec<(ConflictSummary, Vec<AssetId>)>> {
         let known = self.metric_groups().await?;
         let calculations = self.calculations().await?;
-        let notes = self.store.metric_notes(None).await?;
-        let holds = |group: &Group| group.classes.iter().flat_map(|class| class.members()).any(|at| calculations[at].asset == asset);
-        let of_asset = known.groups.iter().zip(&known.ids).filter(|(group, _)| holds(group));
-        Ok(of_asset
-            .filter_map(|(group, id)| {
-                let of_group = notes.iter().filter(|note| note.metric == *id);
-                self.summarise(group, id, calculations, &self.tell_notes(of_group))
-            })
-            .collect())
+        let mut found = Vec::new();
+        for group in self.conflicts().await?.groups {
+            let told = matches!(group.verdict, Verdict::Different | Verdict::Renamed);
+            let Some(at) = known.ids.iter().position(|id| *id == group.id).filter(|_| told) else { continue };
+            let members = known.groups[at].classes.iter().flat_map(|class| class.members());
+            let mut assets: Vec<AssetId> = members.map(|at| calculations[at].asset).collect();
+            assets.sort_unstable();
+            assets.dedup();
+            found.push((group, assets));
+        }
+        Ok(found)
     }
 
     /// The groups of this view; found once.
@@ -327,16 +336,23 @@ impl View {
         calculations: &[RunCalculation],
         notes: &[MetricNote],
     ) -> Option<ConflictSummary> {
-        let members: Vec<&RunCalculation> = group.classes.iter().flat_map(|class| class.members()).map(|at| &calculations[at]).collect();
+        let members: Vec<&RunCalculation> =
+            group.classes.iter().flat_map(|class| class.members()).map(|at| &calculations[at]).collect();
         let mut spellings: BTreeMap<&str, usize> = BTreeMap::new();
         for member in &members {
             *spellings.entry(&member.name).or_default() += 1;
         }
         let suggested = &calculations[group.suggested.calculation];
-        let name = spellings.iter().max_by_key(|(name, count)| (**count, Reverse(**name))).map_or(group.key.as_str(), |(name, _)| name);
+        let name =
+            spellings.iter().max_by_key(|(name, count)| (**count, Reverse(**name))).map_or(group.key.as_str(), |(name, _)| name);
         let owners: BTreeSet<String> = members.iter().flat_map(|one| self.facts.of(one.asset).owner_names()).collect();
-        let mut facets: Vec<Facet> =
-            group.classes.iter().filter(|class| class.verdict == Verdict::Different).flat_map(|class| &class.differences).map(|said| said.facet).collect();
+        let mut facets: Vec<Facet> = group
+            .classes
+            .iter()
+            .filter(|class| class.verdict == Verdict::Different)
+            .flat_map(|class| &class.differences)
+            .map(|said| said.facet)
+            .collect();
         facets.sort();
         facets.dedup();
         let different = group.classes.iter().skip(1).find(|class| class.verdict == group.verdict);
@@ -387,9 +403,10 @@ impl View {
             readers: self.graph.degree(one.asset, Direction::Downstream) as u64,
             declared: one.declared,
             endorsed_by: self.endorsed_by(one),
-            deprecated: self
-                .deprecation_of(one)
-                .map(|what| what.replacement.map(|text| Replacement { asset: self.only_asset_called(&text).map(|row| self.point_at(row)), text })),
+            deprecated: self.deprecation_of(one).map(|what| {
+                what.replacement
+                    .map(|text| Replacement { asset: self.only_asset_called(&text).map(|row| self.point_at(row)), text })
+            }),
         })
     }
 

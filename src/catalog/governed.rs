@@ -159,6 +159,11 @@ impl View {
     }
 
     /// What kind of data an asset holds: as stated, else by what its SQL does.
+    pub(super) fn tier_of(&self, asset: AssetId) -> Option<TierAnswer> {
+        self.tier(asset, self.facts.of(asset))
+    }
+
+    /// The tier of an asset of which `facts` are said.
     fn tier(&self, asset: AssetId, facts: &AssetFacts) -> Option<TierAnswer> {
         if let Some(tier) = facts.tier {
             return Some(TierAnswer { tier, is_stated: true });

@@ -11,7 +11,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::sync::OnceCell;
 
 use super::{
-    AssetRef, CatalogError, Home, Place, Result, Stated, StatedAsset,
+    AssetRef, CatalogError, Finding, Home, Place, Result, Stated, StatedAsset,
     calculations::RunCalculation,
     conflicts::KnownGroups,
     facts::Facts,
@@ -56,6 +56,8 @@ pub struct View {
     pub(super) metrics: CalculatedColumns,
     /// Metrics by name and by meaning, once they were asked for.
     pub(super) groups: OnceCell<Arc<KnownGroups>>,
+    /// What needs a decision, once it was asked for.
+    pub(super) findings: OnceCell<Arc<Vec<Finding>>>,
 }
 
 /// The part of a view that only another run changes. A view is asked for it as if it were its own.
@@ -294,6 +296,7 @@ impl View {
             home: OnceCell::new(),
             metrics: CalculatedColumns::default(),
             groups: OnceCell::new(),
+            findings: OnceCell::new(),
         }
     }
 

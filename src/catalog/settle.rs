@@ -31,11 +31,21 @@ impl Catalog {
     ///
     /// # Errors
     /// [`CatalogError::NotFound`] where the group has no such calculation; else those of [`Catalog::state`].
-    pub async fn endorse_calculation(&self, actor: &Actor, chosen: &ChosenCalculation, note: &str, others: Others) -> Result<Vec<i64>> {
+    pub async fn endorse_calculation(
+        &self,
+        actor: &Actor,
+        chosen: &ChosenCalculation,
+        note: &str,
+        others: Others,
+    ) -> Result<Vec<i64>> {
         let view = self.view();
         let group = view.conflict(&chosen.metric).await?;
-        let members: Vec<(usize, &ConflictMember)> =
-            group.classes.iter().enumerate().flat_map(|(at, class)| class.variants.iter().flatten().map(move |one| (at, one))).collect();
+        let members: Vec<(usize, &ConflictMember)> = group
+            .classes
+            .iter()
+            .enumerate()
+            .flat_map(|(at, class)| class.variants.iter().flatten().map(move |one| (at, one)))
+            .collect();
         let (own_class, member) = find(&members, chosen)?;
         let certification = StatedValue::Certification(Some(Certification { note: note.to_owned() }));
         let mut edits = vec![edit(member, FieldChange::Set(certification))];
@@ -47,7 +57,9 @@ impl Catalog {
                 ..StatedDeprecation::default()
             };
             let differing = members.iter().filter(|(at, other)| *at != own_class && other.deprecated.is_none());
-            edits.extend(differing.map(|(_, other)| edit(other, FieldChange::Set(StatedValue::Deprecation(Some(deprecation.clone()))))));
+            edits.extend(
+                differing.map(|(_, other)| edit(other, FieldChange::Set(StatedValue::Deprecation(Some(deprecation.clone()))))),
+            );
         }
         self.state(actor, edits).await
     }
@@ -56,7 +68,13 @@ impl Catalog {
     ///
     /// # Errors
     /// [`CatalogError::NotFound`] where the group has no such calculation; else those of [`Catalog::state`].
-    pub async fn deprecate_calculation(&self, actor: &Actor, chosen: &ChosenCalculation, note: &str, replacement: &str) -> Result<Vec<i64>> {
+    pub async fn deprecate_calculation(
+        &self,
+        actor: &Actor,
+        chosen: &ChosenCalculation,
+        note: &str,
+        replacement: &str,
+    ) -> Result<Vec<i64>> {
         let view = self.view();
         let group = view.conflict(&chosen.metric).await?;
         let members: Vec<(usize, &ConflictMember)> =

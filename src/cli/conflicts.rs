@@ -101,7 +101,11 @@ impl Conflicts {
 fn show_one(out: &mut impl Write, answer: &ConflictAnswer) -> io::Result<()> {
     writeln!(out, "{}  {}", paint(Tone::Name, &answer.summary.name), answer.summary.verdict.label())?;
     if !answer.reasons.is_empty() {
-        writeln!(out, "{}", paint(Tone::Faint, format!("suggested: {}; {}", answer.summary.suggested.name, answer.reasons.join("; "))))?;
+        writeln!(
+            out,
+            "{}",
+            paint(Tone::Faint, format!("suggested: {}; {}", answer.summary.suggested.name, answer.reasons.join("; ")))
+        )?;
     }
     for (at, class) in answer.classes.iter().enumerate() {
         let title = if at == 0 { "suggested" } else { class.verdict.label() };
@@ -111,7 +115,12 @@ fn show_one(out: &mut impl Write, answer: &ConflictAnswer) -> io::Result<()> {
         }
         for member in class.variants.iter().flatten() {
             let owners = if member.owners.is_empty() { "no owner".to_owned() } else { member.owners.join(", ") };
-            writeln!(out, "  {}  {}", paint(Tone::Name, format!("{}.{}", member.asset.name, member.column)), paint(Tone::Faint, owners))?;
+            writeln!(
+                out,
+                "  {}  {}",
+                paint(Tone::Name, format!("{}.{}", member.asset.name, member.column)),
+                paint(Tone::Faint, owners)
+            )?;
             if !member.expression.is_empty() {
                 writeln!(out, "    {}", member.expression)?;
             }

@@ -8,6 +8,7 @@ mod crawl;
 mod demo;
 mod explain;
 mod export;
+mod findings;
 mod governance;
 mod init;
 mod lineage;
@@ -73,6 +74,7 @@ enum Command {
     Explain(explain::Explain),
     Lineage(lineage::Lineage),
     Conflicts(conflicts::Conflicts),
+    Findings(findings::Findings),
     Logs(logs::Logs),
     Export(export::Export),
     Runs(runs::Runs),
@@ -119,6 +121,7 @@ fn run_command(line: CommandLine) -> anyhow::Result<Outcome> {
         Command::Explain(command) => command.run(),
         Command::Lineage(command) => command.run(),
         Command::Conflicts(command) => command.run(),
+        Command::Findings(command) => command.run(),
         Command::Logs(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Runs(command) => command.run(),

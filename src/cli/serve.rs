@@ -178,6 +178,9 @@ async fn take_up_runs(catalog: Arc<Catalog>, stopped: watch::Receiver<bool>) {
             Ok(false) => {}
             Err(cause) => tracing::warn!(%cause, "a new run could not be taken up"),
         }
+        if let Err(cause) = catalog.view().prepare().await {
+            tracing::warn!(%cause, "findings could not be made");
+        }
     }
 }
 

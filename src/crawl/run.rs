@@ -26,7 +26,7 @@ use super::{
 use crate::{
     catalog,
     config::{Config, NameRules, SourceConfig, WarehouseConfig},
-    model::{AssetKey, AssetKind, DocumentRole, RunNumber, Subject},
+    model::{AssetKey, AssetKind, DecisionFile, DocumentRole, RunNumber, Subject},
     store::{
         AnalysisId, CatalogState, CrawlLock, NewAnalysis, RecalledAnalysis, RecalledScript, RememberedFile, RunCounts, Store,
     },
@@ -112,6 +112,7 @@ async fn write(
     run: RunNumber,
     readings: Vec<ReadSource>,
 ) -> Result<RunCounts, CrawlError> {
+    let decisions = decisions_of(&readings);
     let (sources, memories) = complete(store, progress, readings).await?;
     let sources = prepare_projects(config, store, progress, sources).await?;
     let rules = config.name_rules()?;
@@ -149,6 +150,9 @@ async fn write(
     (counts.statements, counts.unparsed) = statements;
     counts.changed_documents = store.write_state(run, &state).await?.sql_documents;
     write_usage(store, run).await?;
+    for (source, files) in &decisions {
+        store.write_decisions(run, source, files).await?;
+    }
     tokio::task::spawn_blocking(move || drop(state));
     // Only now: a file that is remembered is not read again, so its text must be stored.
     for memory in memories {
@@ -176,6 +180,12 @@ async fn prepare_projects(
         .await?;
     }
     Ok(sources)
+}
+
+/// The files of decisions of every source that was read; those of others stand as they were.
+fn decisions_of(readings: &[ReadSource]) -> Vec<(String, Vec<DecisionFile>)> {
+    let read = readings.iter().filter(|read| read.failure.is_none());
+    read.map(|read| (read.config.name.clone(), read.reading.decisions.clone())).collect()
 }
 
 /// What is to be remembered of one source.

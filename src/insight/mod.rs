@@ -6,6 +6,7 @@ mod call;
 pub mod conflicts;
 mod drift;
 pub mod explain;
+pub mod findings;
 mod sentence;
 pub mod staleness;
 

@@ -38,6 +38,8 @@ pub struct Reading {
     pub notes: Vec<String>,
     /// dbt projects, by root; of a project all of whose files are unchanged, nothing.
     pub projects: Vec<super::DbtProject>,
+    /// Files of decisions, all of them, sorted by path.
+    pub decisions: Vec<super::DecisionFile>,
 }
 
 /// A commit.
@@ -333,6 +335,16 @@ pub enum FactKind {
         /// Each where it is said.
         shape: MetricShape,
     },
+}
+
+impl FactKind {
+    /// The day on which somebody last looked at it (ISO date), where it says that.
+    pub fn last_viewed(&self) -> Option<&str> {
+        match self {
+            FactKind::LastViewed { date, .. } => Some(date),
+            _ => None,
+        }
+    }
 }
 
 /// What the definition of a metric says beside its SQL, each as written; "" where nothing is said.

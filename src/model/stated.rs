@@ -67,10 +67,7 @@ impl StatedField {
     pub fn is_for_columns(self) -> bool {
         match self {
             StatedField::Description | StatedField::Deprecation | StatedField::Certification => true,
-            StatedField::Owners
-            | StatedField::Tags
-            | StatedField::Tier
-            | StatedField::Wrong => false,
+            StatedField::Owners | StatedField::Tags | StatedField::Tier | StatedField::Wrong => false,
         }
     }
 }

@@ -123,7 +123,10 @@ mod tests {
     fn a_name_is_folded_to_the_shortest_wording() {
         let synonyms = Synonyms::new(&[]);
         let fold = |name: &str| synonyms.fold(name);
-        assert_eq!((fold("daily_active_users"), fold("dau"), fold("churn_rate")), ("dau".into(), "dau".into(), "churn_rate".into()));
+        assert_eq!(
+            (fold("daily_active_users"), fold("dau"), fold("churn_rate")),
+            ("dau".into(), "dau".into(), "churn_rate".into())
+        );
         assert_eq!(fold("client_level_daily_active_users_v1"), "client_level_dau_v1");
     }
 

@@ -8,6 +8,7 @@ mod codeowners;
 mod compose;
 mod dashboards;
 mod dbt;
+mod decisions;
 mod definitions;
 mod deprecation;
 mod fetch;

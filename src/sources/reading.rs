@@ -15,6 +15,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::{
     Progress, Request, Step, dbt,
+    decisions::{may_decide, read_decisions},
     definitions::{Setting, may_define, read_definitions},
     files::{Entry, Files, Reader},
     folder_dialects::FolderDialects,
@@ -60,7 +61,7 @@ pub(super) fn read_files(request: &Request<'_>, files: &Files, progress: &dyn Pr
         .collect();
     let is_left_over = |entry: &&Entry| {
         let path = &entry.path;
-        wanted(path) && !in_project(path) && classifier.classify(path).is_none() && may_define(path)
+        wanted(path) && !in_project(path) && classifier.classify(path).is_none() && may_define(path) && !may_decide(path)
     };
     let candidates: Vec<&Entry> = files.entries.iter().filter(is_left_over).collect();
     let is_set = source.dialect.is_some() || source.warehouse.is_some();
@@ -107,6 +108,7 @@ pub(super) fn read_files(request: &Request<'_>, files: &Files, progress: &dyn Pr
         limits: context.limits(),
     };
     read_definitions(request, files, &candidates, &context.settings, &setting, reading);
+    read_decisions(request, files, &wanted, &context.settings, reading);
     if let Some(found) = found {
         add_projects(found, reading);
     }

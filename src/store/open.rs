@@ -21,6 +21,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "people", include_str!("../../migrations/0004_people.sql")),
     (6, "query log", include_str!("../../migrations/0006_query_log.sql")),
     (8, "findings", include_str!("../../migrations/0008_findings.sql")),
+    (9, "audit", include_str!("../../migrations/0009_audit.sql")),
 ];
 
 impl Store {

@@ -205,6 +205,7 @@ const UNDO: &[(&str, &str)] = &[
     ("DELETE FROM inferred_columns WHERE valid_from = ?1", "UPDATE inferred_columns SET valid_to = NULL WHERE valid_to = ?1"),
     ("DELETE FROM placement WHERE valid_from = ?1", "UPDATE placement SET valid_to = NULL WHERE valid_to = ?1"),
     ("DELETE FROM diagnostic WHERE valid_from = ?1", "UPDATE diagnostic SET valid_to = NULL WHERE valid_to = ?1"),
+    ("DELETE FROM decision_file WHERE valid_from = ?1", "UPDATE decision_file SET valid_to = NULL WHERE valid_to = ?1"),
     ("DELETE FROM asset_usage WHERE valid_from = ?1", "UPDATE asset_usage SET valid_to = NULL WHERE valid_to = ?1"),
 ];
 

@@ -2,13 +2,14 @@
 
 use axum::{
     Json,
+    body::Bytes,
     extract::{Path, State},
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{Site, error::PageError, extract::Visit};
+use super::{Site, api_statements::read_json, error::PageError, extract::Visit};
 use crate::catalog::NewMetricNote;
 
 type Answer = Result<Response, PageError>;
@@ -44,9 +45,45 @@ pub(super) async fn note_conflict(
     State(site): State<Site>,
     Path(id): Path<String>,
     visit: Visit,
-    Json(body): Json<MetricNoteBody>,
+    body: Bytes,
 ) -> Answer {
+    let body: MetricNoteBody = read_json(&body)?;
     let new = NewMetricNote { metric: id, text: body.text, rename: None, seen: body.seen };
     let number = site.catalog.note_metric(visit.actor()?, new).await?;
     Ok(Json(serde_json::json!({ "note": number })).into_response())
+}
+
+/// What needs a decision.
+#[utoipa::path(get, path = "/api/v1/findings", tag = "audit",
+    responses((status = 200, description = "Findings with evidence and when each was first seen, snoozed ones too", body = serde_json::Value), (status = 401, description = "No token, or one that opens nothing")))]
+pub(super) async fn findings(visit: Visit) -> Answer {
+    Ok(Json(visit.view.findings().await?).into_response())
+}
+
+/// How many transformations give the five answers.
+#[utoipa::path(get, path = "/api/v1/coverage", tag = "audit",
+    responses((status = 200, description = "Coverage by source, folder, owner and tier, and what nobody describes", body = serde_json::Value), (status = 401, description = "No token, or one that opens nothing")))]
+pub(super) async fn coverage(visit: Visit) -> Answer {
+    Ok(Json(visit.view.five_answers().await?).into_response())
+}
+
+/// Decisions, their questions and what answers them.
+#[utoipa::path(get, path = "/api/v1/decisions", tag = "audit",
+    responses((status = 200, description = "The map from decisions to columns, and its gaps", body = serde_json::Value), (status = 401, description = "No token, or one that opens nothing")))]
+pub(super) async fn decisions(visit: Visit) -> Answer {
+    Ok(Json(visit.view.decisions().await?).into_response())
+}
+
+/// Audits, newest first.
+#[utoipa::path(get, path = "/api/v1/audits", tag = "audit",
+    responses((status = 200, description = "Campaigns with their progress", body = serde_json::Value), (status = 401, description = "No token, or one that opens nothing")))]
+pub(super) async fn audits(visit: Visit) -> Answer {
+    Ok(Json(visit.view.campaigns().await?).into_response())
+}
+
+/// One audit: what it reviews, with the frozen evidence, and who decided what.
+#[utoipa::path(get, path = "/api/v1/audits/{number}", tag = "audit",
+    responses((status = 200, description = "Items with evidence and verdicts", body = serde_json::Value), (status = 404, description = "No such audit")))]
+pub(super) async fn audit(Path(number): Path<i64>, visit: Visit) -> Answer {
+    Ok(Json(visit.view.campaign(number).await?).into_response())
 }

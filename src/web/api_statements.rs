@@ -201,6 +201,6 @@ fn named_field(word: &str) -> Result<StatedField, PageError> {
     StatedField::from_word(word).ok_or_else(|| PageError::BadRequest(format!("A field is one of {words}.")))
 }
 
-fn read_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, PageError> {
+pub(super) fn read_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, PageError> {
     serde_json::from_slice(body).map_err(|cause| PageError::BadRequest(format!("The body does not fit: {cause}.")))
 }

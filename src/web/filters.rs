@@ -9,7 +9,9 @@ use super::{
     markup::{Markup, push_escaped},
     prose, sql_text, urls,
 };
-use crate::catalog::{AssetRef, ColumnRef, ConflictMember, Excerpt, HistoryEntry, Hit, ImpactSeverity, Neighbour, Place, Suggestion};
+use crate::catalog::{
+    AssetRef, ColumnRef, ConflictMember, Excerpt, HistoryEntry, Hit, ImpactSeverity, Neighbour, Place, Suggestion,
+};
 use crate::model::{AssetKind, ColumnEdgeKind, Severity, StatedField};
 
 type Printed<T> = askama::Result<T>;

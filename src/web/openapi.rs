@@ -28,7 +28,8 @@ use super::{
         api_statements::list_of_asset, api_statements::set_field, api_statements::withdraw_field, api_statements::list,
         api_statements::undo, api_statements::state_of_many, api_statements::export, api_statements::import,
         api_statements::list_remarks, api_statements::add_remark,
-        api_audit::conflicts, api_audit::conflict, api_audit::note_conflict
+        api_audit::conflicts, api_audit::conflict, api_audit::note_conflict, api_audit::findings,
+        api_audit::coverage, api_audit::decisions, api_audit::audits, api_audit::audit
     ),
     components(schemas(
         api_statements::FieldBody, api_statements::BulkBody, api_statements::NamedAsset, api_statements::RemarkBody,

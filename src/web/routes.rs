@@ -16,8 +16,9 @@ use super::{
     error::{self, PageError},
     feeds, openapi,
     pages::{
-        account, asset, bulk, column, conflicts, crawl, deprecations, diagnostics, edit, evidence, explain, go, help, history, home, impact,
-        lineage, mine, owners, people, query, scorecard, search, sign_in, sql, staleness, statements, theme, usage,
+        account, asset, audits, bulk, column, conflicts, coverage, crawl, decisions, deprecations, diagnostics, edit, evidence,
+        explain, findings, go, help, history, home, impact, lineage, mine, owners, people, query, scorecard, search, sign_in,
+        sql, staleness, statements, theme, usage,
     },
     statics,
 };
@@ -145,10 +146,25 @@ fn addresses_with_needs() -> Table {
         // One number, one meaning
         .route("/conflicts", get(conflicts::show_conflicts))
         .route("/conflicts/{id}", get(conflicts::show_conflict))
-        .route_for(OWN, "/conflicts/{id}/endorse", post(conflicts::endorse))
-        .route_for(OWN, "/conflicts/{id}/deprecate", post(conflicts::deprecate))
+        .route("/conflicts/{id}/endorse", post(conflicts::endorse))
+        .route("/conflicts/{id}/deprecate", post(conflicts::deprecate))
         .route("/conflicts/{id}/notes", post(conflicts::add_note))
         .route("/conflicts/{id}/notes/{number}/undo", post(conflicts::take_back_note))
+        .route("/findings", get(findings::show_findings))
+        .route("/findings.csv", get(findings::download_findings))
+        .route("/findings/snooze", post(findings::snooze))
+        .route("/coverage", get(coverage::show_coverage))
+        .route("/decisions", get(decisions::show_decisions))
+        .route("/decisions/new", get(decisions::show_new).post(decisions::add))
+        .route("/decisions/{key}/edit", get(decisions::show_form).post(decisions::edit))
+        .route("/audits", get(audits::show_audits))
+        .route("/audits/new", get(audits::show_new).post(audits::begin))
+        .route("/audits/{number}", get(audits::show_audit))
+        .route_for(OWN, "/audits/{number}/decide", post(audits::decide))
+        .route_for(OWN, "/audits/{number}/items/{ordinal}", get(audits::show_item).post(audits::decide_item))
+        .route("/audits/{number}/close", post(audits::close))
+        .route("/audits/{number}/report", get(audits::show_report))
+        .route("/audits/{number}/report.csv", get(audits::download_report))
         // What really happens
         .route("/staleness", get(staleness::show_staleness))
         .route("/staleness.csv", get(staleness::download_staleness))
@@ -214,6 +230,11 @@ fn addresses_with_needs() -> Table {
         .route("/api/v1/assets/{namespace}/{name}/usage", get(api::show_usage))
         .route("/api/v1/conflicts", get(api_audit::conflicts))
         .route("/api/v1/conflicts/{id}", get(api_audit::conflict))
+        .route("/api/v1/findings", get(api_audit::findings))
+        .route("/api/v1/coverage", get(api_audit::coverage))
+        .route("/api/v1/decisions", get(api_audit::decisions))
+        .route("/api/v1/audits", get(api_audit::audits))
+        .route("/api/v1/audits/{number}", get(api_audit::audit))
         .route("/api/v1/conflicts/{id}/notes", post(api_audit::note_conflict))
         .route("/api/v1/staleness", get(api::staleness))
         .route("/api/v1/evidence", get(api::evidence))

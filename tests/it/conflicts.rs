@@ -145,10 +145,14 @@ fn a_column_that_adds_up_another_is_no_calculation_of_its_own() {
     let fine = calculation("dau", "select day, country, count(distinct id) m from pings group by day, country");
     let coarse = Calculation { takes_up: vec![0], ..calculation("dau", "select day, sum(dau) m from by_country group by day") };
     assert_eq!(find_groups(&[fine.clone(), coarse.clone()]), []);
-    let average = Calculation { takes_up: vec![0], ..calculation("dau", "select month, avg(dau) m from by_country group by month") };
+    let average =
+        Calculation { takes_up: vec![0], ..calculation("dau", "select month, avg(dau) m from by_country group by month") };
     assert_eq!(group(&find_groups(&[fine.clone(), average]), "dau").verdict, Verdict::Different);
     // One that leaves rows out is.
-    let part = Calculation { takes_up: vec![0], ..calculation("dau", "select day, sum(dau) m from by_country where country = 'SE' group by day") };
+    let part = Calculation {
+        takes_up: vec![0],
+        ..calculation("dau", "select day, sum(dau) m from by_country where country = 'SE' group by day")
+    };
     assert_eq!(group(&find_groups(&[fine, part]), "dau").verdict, Verdict::Different);
 }
 

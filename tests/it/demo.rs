@@ -172,7 +172,8 @@ fn a_table_that_nothing_defines_is_external() {
 fn every_file_of_the_demo_is_read_without_a_complaint() {
     for (name, reading) in read_sources() {
         assert_eq!(reading.diagnostics, Vec::new(), "{name}");
-        assert!(reading.documents.len() >= 20, "{name} has {} documents", reading.documents.len());
+        let least = if name == "dashboards" { 7 } else { 20 };
+        assert!(reading.documents.len() >= least, "{name} has {} documents", reading.documents.len());
     }
 }
 

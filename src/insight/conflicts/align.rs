@@ -27,7 +27,10 @@ pub(super) fn align(this: &Computation, other: &Computation) -> Aligned {
     let (mine, theirs) = (names(this), names(other));
     let (mut left, mut right) = (BTreeMap::new(), BTreeMap::new());
     let mut next = 0;
-    let mut pair = |one: Option<&String>, another: Option<&String>, left: &mut BTreeMap<String, usize>, right: &mut BTreeMap<String, usize>| {
+    let mut pair = |one: Option<&String>,
+                    another: Option<&String>,
+                    left: &mut BTreeMap<String, usize>,
+                    right: &mut BTreeMap<String, usize>| {
         left.extend(one.map(|one| (one.clone(), next)));
         right.extend(another.map(|another| (another.clone(), next)));
         next += 1;

@@ -124,7 +124,12 @@ impl Found {
         for (call, mine, theirs) in conditions_of_twins(&this.aggregates, &other.aggregates) {
             let (mut left, mut right) = only(&mine, &theirs);
             let counts = say_call(&call, &self.this_called);
-            self.say_filters(&mut left, &mut right, &format!("{counts}, only of rows where"), "does so where");
+            if left.is_empty() && !right.is_empty() {
+                let theirs = quote_all(&right, &self.other_called);
+                self.say(Facet::Filter, format!("{counts}, of all rows, where the other does so only where {theirs}"));
+            } else {
+                self.say_filters(&mut left, &mut right, &format!("{counts}, only of rows where"), "does so where");
+            }
         }
         if this.limit != other.limit {
             let sentence = match (this.limit.is_empty(), other.limit.is_empty()) {
@@ -200,7 +205,8 @@ impl Found {
         if left.is_empty() && right.is_empty() {
             return;
         }
-        let said = |calls: &[String], called: &Called| join(&calls.iter().map(|call| say_call(call, called)).collect::<Vec<_>>(), "and");
+        let said =
+            |calls: &[String], called: &Called| join(&calls.iter().map(|call| say_call(call, called)).collect::<Vec<_>>(), "and");
         let facet = if functions(&left) == functions(&right) { Facet::Formula } else { Facet::Aggregate };
         let (mine, theirs) = (said(&left, &self.this_called), said(&right, &self.other_called));
         let sentence = match (left.is_empty(), right.is_empty()) {
@@ -267,7 +273,11 @@ impl Found {
         let (one, another) = (show(bare_value(this), &self.this_called), show(bare_value(other), &self.other_called));
         let sentence = match one == another {
             true => "rounds, scales or fills in for nothing otherwise than the other".to_owned(),
-            false => format!("computes {}, where the other computes {}", quote(this, &self.this_called), quote(other, &self.other_called)),
+            false => format!(
+                "computes {}, where the other computes {}",
+                quote(this, &self.this_called),
+                quote(other, &self.other_called)
+            ),
         };
         self.say(Facet::Formula, sentence);
     }

@@ -44,13 +44,51 @@ impl Essence {
     }
 }
 
+/// Whether a value is taken over, added up or picked from one column, of all rows that a join leaves.
 fn rolls_up(it: &Computation) -> bool {
-    let every_row = it.filters.is_empty() && it.having.is_empty() && it.limit.is_empty() && it.windows.is_empty();
-    let [only] = it.aggregates.as_slice() else { return false };
-    let picks = ["sum(", "min(", "max(", "any_value("].iter().any(|function| only.call.starts_with(function));
-    let argument = only.call.split_once('(').map_or("", |(_, rest)| rest.trim_end_matches(')'));
-    let is_column = !argument.contains(|letter: char| letter.is_whitespace() || matches!(letter, '(' | '\''));
-    every_row && picks && is_column && only.filters.is_empty() && bare_value(&it.expression) == only.call
+    let rest = it.having.is_empty() && it.limit.is_empty() && it.windows.is_empty();
+    let value = it.expression.replace(['{', '^'], "");
+    rest && it.filters.iter().all(|filter| joins(filter))
+        && it.subqueries.iter().all(|subquery| keeps_all_rows(subquery))
+        && !value.contains(" filter (")
+        && is_taken_over(&value)
+}
+
+/// A column inside of any number of `sum`, `min`, `max`, `any_value`.
+fn is_taken_over(value: &str) -> bool {
+    let mut value = bare_value(value);
+    loop {
+        value = match value.rsplit_once("}@q") {
+            Some((inner, number)) if number.chars().all(|letter| letter.is_ascii_digit()) => inner,
+            _ => value,
+        };
+        let inner = ["sum(", "min(", "max(", "any_value("].iter().find_map(|call| value.strip_prefix(call)?.strip_suffix(')'));
+        match inner {
+            Some(inner) => value = bare_value(inner),
+            None => break,
+        }
+    }
+    !value.is_empty()
+        && !value.contains(|letter: char| letter.is_whitespace() || matches!(letter, '(' | ')' | '\''))
+        && !value.starts_with(|letter: char| letter.is_ascii_digit())
+}
+
+/// Whether a condition only puts rows of two relations together.
+fn joins(condition: &str) -> bool {
+    let is_column = |side: &str| {
+        side.contains('.') && !side.contains(|letter: char| letter.is_whitespace() || letter == '\'' || letter == '?')
+    };
+    is_load_filter(condition) || condition.split_once(" = ").is_some_and(|(left, right)| is_column(left) && is_column(right))
+}
+
+/// Whether a subquery leaves no row out but by joining.
+fn keeps_all_rows(subquery: &str) -> bool {
+    let ends = [" per ", " having ", " with q"];
+    let conditions = subquery
+        .split(" where ")
+        .skip(1)
+        .map(|rest| ends.iter().filter_map(|end| rest.split(end).next()).min_by_key(|piece| piece.len()).unwrap_or(rest));
+    !subquery.contains(" having ") && conditions.flat_map(|list| list.split(" and ")).all(|one| joins(one.trim_end_matches(')')))
 }
 
 fn adds_up(it: &Computation) -> bool {
@@ -78,7 +116,8 @@ fn is_load_filter(filter: &str) -> bool {
 fn by_appearance(computation: &Computation) -> BTreeMap<String, String> {
     let text = computation.to_string();
     let places = computation.sources.iter().collect::<BTreeSet<_>>().into_iter();
-    let mut places: Vec<(usize, &String)> = places.map(|source| (find_name(&text, source).unwrap_or(text.len()), source)).collect();
+    let mut places: Vec<(usize, &String)> =
+        places.map(|source| (find_name(&text, source).unwrap_or(text.len()), source)).collect();
     places.sort();
     places.into_iter().enumerate().map(|(at, (_, source))| (source.clone(), format!("{OPEN}{at}{CLOSE}"))).collect()
 }

@@ -116,8 +116,11 @@ impl Known<'_> {
     }
 
     fn print_of(&self, classes: &[Class]) -> u128 {
-        let mut prints: Vec<u128> =
-            classes.iter().flat_map(Class::members).map(|at| self.essences[at].as_ref().map_or(0, |essence| essence.print)).collect();
+        let mut prints: Vec<u128> = classes
+            .iter()
+            .flat_map(Class::members)
+            .map(|at| self.essences[at].as_ref().map_or(0, |essence| essence.print))
+            .collect();
         prints.sort_unstable();
         let bytes: Vec<u8> = prints.iter().flat_map(|print| print.to_le_bytes()).collect();
         xxhash_rust::xxh3::xxh3_128(&bytes)

@@ -77,8 +77,13 @@ mod tests {
     #[test]
     fn only_what_differs_is_marked() {
         let (left, right) = mark_difference("sum(a)\nwhere plan = 'paid'", "sum(b)\nwhere plan = 'paid' and x");
-        let marked = |pieces: &[super::Piece]| pieces.iter().filter(|piece| piece.differs).map(|piece| piece.text.clone()).collect::<Vec<_>>();
-        assert_eq!((marked(&left), marked(&right)), (vec!["a".to_owned()], vec!["b".to_owned(), "and".to_owned(), "x".to_owned()]));
+        let marked = |pieces: &[super::Piece]| {
+            pieces.iter().filter(|piece| piece.differs).map(|piece| piece.text.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (marked(&left), marked(&right)),
+            (vec!["a".to_owned()], vec!["b".to_owned(), "and".to_owned(), "x".to_owned()])
+        );
         let whole: String = right.iter().map(|piece| piece.text.as_str()).collect();
         assert_eq!(whole, "sum(b)\nwhere plan = 'paid' and x");
     }

@@ -171,7 +171,9 @@ pub fn find_groups(calculations: &[Calculation]) -> Vec<Group> {
     let mut groups: Vec<Group> =
         by_name(calculations).into_iter().filter_map(|(key, members)| judge_group(&known, key, &members)).collect();
     groups.extend(known.renamed());
-    groups.sort_by(|one, other| (one.verdict, &one.key, &one.classes.len()).cmp(&(other.verdict, &other.key, &other.classes.len())));
+    groups.sort_by(|one, other| {
+        (one.verdict, &one.key, &one.classes.len()).cmp(&(other.verdict, &other.key, &other.classes.len()))
+    });
     groups
 }
 

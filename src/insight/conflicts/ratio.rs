@@ -44,7 +44,8 @@ fn first_argument<'t>(text: &'t str, function: &str) -> Option<&'t str> {
     let arguments = whole_call(text, function)?;
     let first = top_level(arguments, ", ").map_or(arguments, |at| &arguments[..at]);
     let others = &arguments[first.len()..];
-    let constants = others.trim_start_matches(", ").chars().all(|letter| letter.is_ascii_digit() || matches!(letter, '.' | '-' | ',' | ' '));
+    let constants =
+        others.trim_start_matches(", ").chars().all(|letter| letter.is_ascii_digit() || matches!(letter, '.' | '-' | ',' | ' '));
     constants.then_some(first)
 }
 

@@ -54,7 +54,9 @@ pub(super) fn show(piece: &str, called: &Called) -> String {
             }
             '{' | '^' => {}
             '}' => {
-                let mark = rest[1..].strip_prefix("@q").map(|more| more.len() - more.trim_start_matches(|digit: char| digit.is_ascii_digit()).len());
+                let mark = rest[1..]
+                    .strip_prefix("@q")
+                    .map(|more| more.len() - more.trim_start_matches(|digit: char| digit.is_ascii_digit()).len());
                 skip += mark.map_or(0, |digits| 2 + digits);
             }
             '?' if rest.starts_with("?.") => skip = 2,

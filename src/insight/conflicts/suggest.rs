@@ -61,7 +61,10 @@ pub(super) fn suggest(candidates: &[(usize, &Standing)]) -> Option<Suggestion> {
         reasons.push("it is declared as a metric".to_owned());
     }
     if best.readers > 0 && others().all(|standing| standing.readers < best.readers) {
-        reasons.push(format!("{} read it, more than any other", if best.readers == 1 { "1 asset".to_owned() } else { format!("{} assets", best.readers) }));
+        reasons.push(format!(
+            "{} read it, more than any other",
+            if best.readers == 1 { "1 asset".to_owned() } else { format!("{} assets", best.readers) }
+        ));
     }
     Some(Suggestion { calculation, reasons })
 }
@@ -76,7 +79,12 @@ fn weight(standing: &Standing) -> (bool, bool, u32, u32) {
         _ => 4,
     };
     let readers = standing.readers.checked_ilog2().map_or(0, |log| (log + 1).min(4));
-    (standing.endorsed, !standing.deprecated, (use_by_people + care) * 8 + readers, standing.people.saturating_add(standing.readers))
+    (
+        standing.endorsed,
+        !standing.deprecated,
+        (use_by_people + care) * 8 + readers,
+        standing.people.saturating_add(standing.readers),
+    )
 }
 
 #[cfg(test)]

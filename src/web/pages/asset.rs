@@ -6,9 +6,9 @@ use axum::{extract::Path, response::Response};
 use crate::{
     catalog::{
         AssetAnswer, AssetColumn, ColumnDrift, ColumnLink, ColumnRef, Described, LastChange, NoLineage, Place, PlacedDiagnostic,
-        RowDecider, StatedBy,
+        RowDecider, StatedBy, ToolSheet,
     },
-    model::{AssetRole, EdgeState, Severity, StatedField},
+    model::{AssetKind, AssetRole, EdgeState, Severity, StatedField},
     web::{
         error::PageError,
         extract::{Chrome, Visit},
@@ -169,6 +169,7 @@ struct AssetPage<'a> {
     head: &'a AssetHead,
     columns: Vec<ColumnRow<'a>>,
     deciders: Vec<Decider>,
+    sheet: Option<ToolSheet>,
 }
 
 #[derive(Template)]
@@ -189,6 +190,7 @@ pub(crate) async fn show_asset(Path((namespace, name)): Path<(String, String)>, 
         chrome: visit.chrome.clone(),
         columns: top.map(|column| ColumnRow::new(&head, column)).collect(),
         deciders: gather_deciders(&head.answer.row_edges),
+        sheet: visit.view.tool_sheet(&head.answer).await?,
         head: &head,
     };
     visit.answer(&page)

@@ -9,8 +9,8 @@ use axum::{
 
 use crate::{
     catalog::{
-        ChosenCalculation, ConflictAnswer, ConflictBoard, ConflictClass, ConflictFacet, ConflictMember, ConflictSummary, ConflictVerdict, NewMetricNote, Others,
-        SqlPiece,
+        ChosenCalculation, ConflictAnswer, ConflictBoard, ConflictClass, ConflictFacet, ConflictMember, ConflictSummary,
+        ConflictVerdict, NewMetricNote, Others, SqlPiece,
     },
     web::{
         Site,

@@ -2,16 +2,20 @@
 
 pub(super) mod account;
 pub(super) mod asset;
+pub(super) mod audits;
 pub(super) mod bulk;
 pub(super) mod column;
 pub(super) mod conflicts;
+pub(super) mod coverage;
 pub(super) mod crawl;
+pub(super) mod decisions;
 pub(super) mod deprecations;
 pub(super) mod diagnostics;
 mod drawing;
 pub(super) mod edit;
 pub(super) mod evidence;
 pub(super) mod explain;
+pub(super) mod findings;
 pub(super) mod go;
 pub(super) mod help;
 pub(super) mod history;
