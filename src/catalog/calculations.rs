@@ -1,7 +1,7 @@
 //! Every calculation of a run that may be a metric: declared ones, and columns calculated by aggregating.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map, hash_map},
     sync::Arc,
 };
 
@@ -21,6 +21,8 @@ use crate::{
 
 /// Columns upstream of one that are looked at.
 const FARTHEST: usize = 5_000;
+/// Assets that are loaded together.
+const TOGETHER: usize = 200;
 /// Views that only hand on what they read, one behind the other.
 const MOST_VIEWS: usize = 10;
 
@@ -58,6 +60,13 @@ impl RunCalculation {
     }
 }
 
+/// What documents read, each loaded once.
+#[derive(Default)]
+struct KnownParts {
+    relations: FxHashMap<AssetId, Arc<KnownRelation>>,
+    routines: FxHashMap<AssetId, Option<Arc<KnownRoutine>>>,
+}
+
 /// A script of a document, parsed once, with what it reads.
 struct ReadScript {
     script: Arc<Script>,
@@ -72,42 +81,57 @@ impl View {
 
     async fn find_calculations(&self) -> Result<Arc<Vec<RunCalculation>>> {
         let mut found: Vec<RunCalculation> = Vec::new();
-        let mut relations: FxHashMap<AssetId, Arc<KnownRelation>> = FxHashMap::default();
-        let mut routines: FxHashMap<AssetId, Option<Arc<KnownRoutine>>> = FxHashMap::default();
-        for (asset, columns) in self.columns_to_calculate() {
-            let Some(row) = self.asset(asset) else { continue };
-            let Some(detail) = self.store.show_asset(self.run, asset).await? else { continue };
-            let mut scripts: BTreeMap<u32, ReadScript> = BTreeMap::new();
-            for column in columns {
-                let Some((_, path)) = self.graph.column(column) else { continue };
-                let Some((expression, place, definition)) = self.calculation_of(row, &detail, path) else { continue };
-                let document = definition.placement.document.0;
-                if !scripts.contains_key(&document) {
-                    let read = self.read_script(row, definition, &mut relations, &mut routines).await?;
-                    scripts.insert(document, read);
-                }
-                let computation = match scripts.get(&document) {
-                    Some(read) => computation_of(definition, read, path).await?,
-                    None => None,
-                };
-                found.push(RunCalculation {
-                    asset,
-                    column,
-                    name: path.to_owned(),
-                    keys: self.keys_of(row, path),
-                    expression,
-                    place,
-                    computation,
-                    roots: Vec::new(),
-                    takes_up: Vec::new(),
-                    declared: row.kind == AssetKind::Metric,
-                    meaning: declared_meaning(&detail, path),
-                    document,
-                });
+        let mut known = KnownParts::default();
+        let wanted: Vec<(AssetId, Vec<ColumnId>)> = self.columns_to_calculate().into_iter().collect();
+        for chunk in wanted.chunks(TOGETHER) {
+            let ids: Vec<AssetId> = chunk.iter().map(|(asset, _)| *asset).collect();
+            let details = self.store.load_makings(self.run, &ids, &self.assets).await?;
+            for detail in &details {
+                let columns = chunk.iter().find(|(asset, _)| *asset == detail.asset.id).map_or(&[][..], |(_, columns)| columns);
+                self.calculate(detail, columns, &mut known, &mut found).await?;
             }
         }
         self.trace_calculations(&mut found);
         Ok(Arc::new(found))
+    }
+
+    /// The calculations of some columns of one asset.
+    async fn calculate(
+        &self,
+        detail: &AssetDetail,
+        columns: &[ColumnId],
+        known: &mut KnownParts,
+        found: &mut Vec<RunCalculation>,
+    ) -> Result<()> {
+        let row = &detail.asset;
+        let mut scripts: BTreeMap<u32, ReadScript> = BTreeMap::new();
+        for column in columns {
+            let Some((_, path)) = self.graph.column(*column) else { continue };
+            let Some((expression, place, definition)) = self.calculation_of(row, detail, path) else { continue };
+            let document = definition.placement.document.0;
+            if let btree_map::Entry::Vacant(place) = scripts.entry(document) {
+                place.insert(self.read_script(row, definition, known).await?);
+            }
+            let computation = match scripts.get(&document) {
+                Some(read) => computation_of(definition, read, path).await?,
+                None => None,
+            };
+            found.push(RunCalculation {
+                asset: row.id,
+                column: *column,
+                name: path.to_owned(),
+                keys: self.keys_of(row, path),
+                expression,
+                place,
+                computation,
+                roots: Vec::new(),
+                takes_up: Vec::new(),
+                declared: row.kind == AssetKind::Metric,
+                meaning: declared_meaning(detail, path),
+                document,
+            });
+        }
+        Ok(())
     }
 
     /// Columns that may be metrics, by asset: of declared metrics all, else those whose name others have too.
@@ -175,22 +199,15 @@ impl View {
     }
 
     /// A document's script with what it reads.
-    async fn read_script(
-        &self,
-        asset: &AssetRow,
-        definition: &Definition,
-        relations: &mut FxHashMap<AssetId, Arc<KnownRelation>>,
-        routines: &mut FxHashMap<AssetId, Option<Arc<KnownRoutine>>>,
-    ) -> Result<ReadScript> {
+    async fn read_script(&self, asset: &AssetRow, definition: &Definition, parts: &mut KnownParts) -> Result<ReadScript> {
         let mut known = KnownHere::default();
         for (name, bound) in definition.analysis.relations.iter().zip(&definition.bound) {
+            let Some(pointer) = bound.as_ref().and_then(|bound| self.point(bound.id)) else { continue };
             let Some(bound) = bound else { continue };
-            let Some(pointer) = self.point(bound.id) else { continue };
-            if !relations.contains_key(&bound.id) {
-                let relation = Arc::new(self.known_relation(&pointer).await?);
-                relations.insert(bound.id, relation);
+            if let hash_map::Entry::Vacant(place) = parts.relations.entry(bound.id) {
+                place.insert(Arc::new(self.columns_known(bound.id).await?));
             }
-            if let Some(relation) = relations.get(&bound.id) {
+            if let Some(relation) = parts.relations.get(&bound.id) {
                 known.relations.insert(name.to_string(), Arc::clone(relation));
             }
             let origin = self.point(self.behind_copies(bound.id)).unwrap_or(pointer);
@@ -199,11 +216,10 @@ impl View {
         for call in definition.analysis.statements.iter().flat_map(|statement| &statement.calls) {
             let called = self.only_asset_called(&dotted_lower(call)).filter(|called| called.kind == AssetKind::Routine);
             let Some(called) = called else { continue };
-            if !routines.contains_key(&called.id) {
-                let routine = self.known_routine(called).await?;
-                routines.insert(called.id, routine);
+            if let hash_map::Entry::Vacant(place) = parts.routines.entry(called.id) {
+                place.insert(self.known_routine(called).await?);
             }
-            if let Some(Some(routine)) = routines.get(&called.id) {
+            if let Some(Some(routine)) = parts.routines.get(&called.id) {
                 known.routines.insert(dotted_lower(call), Arc::clone(routine));
             }
         }
@@ -215,6 +231,24 @@ impl View {
         Ok(ReadScript { script: Arc::new(script), known: Arc::new(known) })
     }
 
+    /// The columns of an asset as the engine asks for them: as declared and as its SQL puts them out.
+    async fn columns_known(&self, asset: AssetId) -> Result<KnownRelation> {
+        let Some(detail) = self.store.load_columns_of(self.run, asset, &self.assets).await? else {
+            return Ok(KnownRelation::default());
+        };
+        let declared = detail.declared.iter().flat_map(|schema| &schema.columns).map(|column| column.name.as_str());
+        let inferred = detail.inferred.iter().flat_map(|inferred| &inferred.columns).map(String::as_str);
+        let (mut seen, mut names): (BTreeSet<String>, Vec<String>) = Default::default();
+        for name in declared.chain(inferred).filter(|name| *name != "*") {
+            if seen.insert(name.to_lowercase()) {
+                names.push(name.to_owned());
+            }
+        }
+        let (nested, columns): (Vec<String>, Vec<String>) = names.into_iter().partition(|name| name.contains('.'));
+        let is_whole = detail.inferred.as_ref().is_none_or(|inferred| inferred.complete);
+        Ok(KnownRelation { complete: is_whole && !columns.is_empty(), columns, nested, aliases: Vec::new() })
+    }
+
     /// The dialect of a document: that of the warehouse it reads, where its own asset stands in none.
     fn dialect_of(&self, asset: &AssetRow, definition: &Definition) -> Dialect {
         let dialect = |namespace: &str| namespace.split("://").next().and_then(|scheme| scheme.parse::<Dialect>().ok());
@@ -224,8 +258,8 @@ impl View {
 
     /// The parameters and body of a function that is one SQL expression, from the text that defines it.
     async fn known_routine(&self, routine: &AssetRow) -> Result<Option<Arc<KnownRoutine>>> {
-        let Some(detail) = self.store.show_asset(self.run, routine.id).await? else { return Ok(None) };
-        let Some(definition) = detail.definitions.first() else { return Ok(None) };
+        let details = self.store.load_makings(self.run, &[routine.id], &self.assets).await?;
+        let Some(definition) = details.first().and_then(|detail| detail.definitions.first()) else { return Ok(None) };
         let dialect = self.dialect_of(routine, definition);
         let (text, key) = (Arc::clone(&definition.text), routine.key.to_string());
         let find = move || {

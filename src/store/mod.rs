@@ -18,6 +18,7 @@ mod findings;
 mod graph_rows;
 mod log_rows;
 mod logs;
+mod makings;
 mod memory;
 mod notes;
 mod open;

@@ -41,12 +41,7 @@ pub(super) async fn conflict(Path(id): Path<String>, visit: Visit) -> Answer {
 /// Says that the difference is meant.
 #[utoipa::path(post, path = "/api/v1/conflicts/{id}/notes", tag = "audit", request_body = MetricNoteBody,
     responses((status = 200, description = "The number of the note", body = serde_json::Value), (status = 404, description = "No such group"), (status = 422, description = "The calculations changed since")))]
-pub(super) async fn note_conflict(
-    State(site): State<Site>,
-    Path(id): Path<String>,
-    visit: Visit,
-    body: Bytes,
-) -> Answer {
+pub(super) async fn note_conflict(State(site): State<Site>, Path(id): Path<String>, visit: Visit, body: Bytes) -> Answer {
     let body: MetricNoteBody = read_json(&body)?;
     let new = NewMetricNote { metric: id, text: body.text, rename: None, seen: body.seen };
     let number = site.catalog.note_metric(visit.actor()?, new).await?;

@@ -85,7 +85,7 @@ fn a_difference_is_said_as_what_it_is() {
             "select count(distinct id) m from pings where day > date_sub(@d, interval 28 day)",
             "select count(distinct id) m from pings where day > date_sub(@d, interval 7 day)",
             Facet::Window,
-            "keeps only rows where `day > date_sub(@d, interval 7 day)`, where the other keeps those where `day > date_sub(@d, interval 28 day)`",
+            "keeps only rows where `date_sub(@d, interval(7, day)) < day`, where the other keeps those where `date_sub(@d, interval(28, day)) < day`",
         ),
         (
             "select date_trunc(day, month) as month, count(distinct id) m from pings group by 1",

@@ -119,7 +119,7 @@ fn a_live_report_still_reads_the_deprecated_table() {
     let crawled = crawled();
     let old = crawled.show("tidemark.legacy.churn_daily_v1");
     let readers: Vec<&str> = old.downstream.iter().map(|reader| reader.asset.name.as_str()).collect();
-    assert_eq!(readers, ["tidemark.growth_reporting.executive_summary"]);
+    assert_eq!(readers, ["Churn a day (old) (2)", "tidemark.growth_reporting.executive_summary"]);
     assert_eq!(old.deprecation.and_then(|deprecation| deprecation.date).as_deref(), Some("2026-12-31"));
 }
 

@@ -124,7 +124,7 @@ fn by_appearance(computation: &Computation) -> BTreeMap<String, String> {
 
 /// The computation with other names for its sources; what was in order is put in order again.
 pub(super) fn with_names(computation: &Computation, names: &BTreeMap<String, String>) -> Computation {
-    let rename = |text: &String| rename(text, names);
+    let rename = |text: &String| rename(text.as_str(), names);
     let all = |texts: &[String]| {
         let mut texts: Vec<String> = texts.iter().map(rename).collect();
         texts.sort();
@@ -150,9 +150,9 @@ pub(super) fn with_names(computation: &Computation, names: &BTreeMap<String, Str
     }
 }
 
-fn rename(text: &String, names: &BTreeMap<String, String>) -> String {
+fn rename(text: &str, names: &BTreeMap<String, String>) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut rest = text.as_str();
+    let mut rest = text;
     let mut inside = false;
     while let Some(letter) = rest.chars().next() {
         let found = if inside { None } else { name_at(rest, names.keys().map(String::as_str)) };

@@ -239,5 +239,6 @@ impl Known<'_> {
 /// Whether a computation says more than how many rows a table has.
 fn says_something(computation: &Computation) -> bool {
     let counts_rows = matches!(computation.aggregates.as_slice(), [only] if only.call == "count(*)" && only.filters.is_empty());
-    !computation.sources.is_empty() && !computation.aggregates.is_empty() && !(counts_rows && computation.filters.is_empty())
+    let counts_all = counts_rows && computation.filters.is_empty();
+    !computation.sources.is_empty() && !computation.aggregates.is_empty() && !counts_all
 }
