@@ -75,6 +75,7 @@ pub(super) enum GrainMatters {
 
 /// What tells `this` from `other`, the most telling first.
 pub(super) fn compare(this: &Essence, other: &Essence, grain: GrainMatters) -> Vec<SaidDifference> {
+    let (this_shape, other_shape) = (&this.shape, &other.shape);
     let Aligned { this, other, this_called, other_called, only_this, only_other } = align(&this.computation, &other.computation);
     let mut found = Found { this_called, other_called, said: Vec::new() };
     found.compare_filters(&this, &other);
@@ -93,7 +94,9 @@ pub(super) fn compare(this: &Essence, other: &Essence, grain: GrainMatters) -> V
         found.compare_grain(&this, &other);
     }
     found.compare_sources(&only_this, &only_other);
-    if only_this.is_empty() && only_other.is_empty() {
+    // Where the data differs, so does how it is put together; that is told where nothing else is.
+    let only_data = found.said.iter().all(|said| matches!(said.facet, Facet::Source | Facet::Grain));
+    if only_this.is_empty() && only_other.is_empty() || only_data && this_shape != other_shape {
         found.compare_joins(&this, &other);
     }
     let has_formula = found.said.iter().any(|said| !matches!(said.facet, Facet::Source | Facet::Grain | Facet::Filter));
