@@ -11,6 +11,7 @@ use sqlparser::{
     dialect::Precedence,
     keywords::Keyword,
     parser::{Parser, ParserError},
+    tokenizer::Token,
 };
 
 use crate::model::Dialect;
@@ -239,7 +240,10 @@ impl base::Dialect for Grammar {
     }
 
     fn is_table_factor_alias(&self, explicit: bool, keyword: &Keyword, parser: &mut Parser) -> bool {
-        self.base.is_table_factor_alias(explicit, keyword, parser)
+        let before_join = matches!(&parser.get_current_token().token, Token::Word(word) if word.quote_style.is_none()
+            && ["positional", "asof"].iter().any(|kind| word.value.eq_ignore_ascii_case(kind)))
+            && matches!(&parser.peek_token_ref().token, Token::Word(word) if matches!(word.keyword, Keyword::JOIN | Keyword::LEFT));
+        !(before_join && !explicit && self.is(&[Dialect::DuckDb])) && self.base.is_table_factor_alias(explicit, keyword, parser)
     }
 
     fn is_identifier_generating_function_name(&self, ident: &Ident, name_parts: &[ObjectNamePart]) -> bool {

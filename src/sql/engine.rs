@@ -44,6 +44,8 @@ pub(crate) struct Engine<'a> {
     pub(crate) inline_depth: u32,
     /// Columns read by the output expression that is being evaluated.
     pub(crate) trail: Vec<Read>,
+    /// The scope whose output is being evaluated, and the subqueries in that output.
+    pub(crate) output_links: Option<(ScopeIndex, Vec<ScopeIndex>)>,
     /// Relations that the current statement reads.
     pub(crate) sources: Vec<RelationIndex>,
     /// Routines that the current statement calls.
@@ -84,6 +86,12 @@ pub(crate) struct ScopeRecord {
     pub(crate) rows: Vec<(RelationIndex, Sym, RowEdgeKind, Span)>,
     /// Scopes that decide its rows too: inputs, subqueries.
     pub(crate) children: SmallVec<[ScopeIndex; 4]>,
+    /// Subqueries that stand in an output column, by the column's key: they matter where it is used.
+    pub(crate) column_links: Vec<(Sym, ScopeIndex)>,
+    /// Keys of its columns that something uses.
+    pub(crate) used: FxHashSet<Sym>,
+    /// Something uses all of them.
+    pub(crate) all_used: bool,
 }
 
 /// An input of a scope.
@@ -169,6 +177,7 @@ impl<'a> Engine<'a> {
             called: FxHashSet::default(),
             inline_depth: 0,
             trail: Vec::new(),
+            output_links: None,
             sources: Vec::new(),
             calls: Vec::new(),
             diagnostics: Vec::new(),
@@ -299,6 +308,7 @@ impl<'a> Engine<'a> {
             {
                 let record = &self.scopes[scope as usize];
                 todo.extend(&record.children);
+                todo.extend(record.column_links.iter().map(|(_, link)| *link));
                 todo.extend(record.inputs.iter().filter_map(|input| match input.from {
                     RecordedFrom::Scope(scope) => Some(scope),
                     RecordedFrom::Relation(_) => None,
@@ -386,6 +396,9 @@ impl<'a> Engine<'a> {
             columns: Vec::new(),
             rows: Vec::new(),
             children: SmallVec::new(),
+            column_links: Vec::new(),
+            used: FxHashSet::default(),
+            all_used: false,
         });
         (self.scopes.len() - 1) as ScopeIndex
     }
@@ -397,9 +410,31 @@ impl<'a> Engine<'a> {
 
     /// Notes that `child` decides the rows of `scope` too.
     pub(crate) fn link(&mut self, scope: ScopeIndex, child: ScopeIndex) {
+        if let Some((collecting, links)) = &mut self.output_links
+            && *collecting == scope
+        {
+            links.push(child);
+            return;
+        }
         let children = &mut self.scope(scope).children;
         if !children.contains(&child) {
             children.push(child);
+        }
+    }
+
+    /// Notes that a column of `scope` is used.
+    pub(crate) fn use_column(&mut self, scope: Option<ScopeIndex>, key: Sym) {
+        if let Some(record) = scope.and_then(|scope| self.scopes.get_mut(scope as usize))
+            && !record.all_used
+        {
+            record.used.insert(key);
+        }
+    }
+
+    /// Notes that all columns of `scope` are used.
+    pub(crate) fn use_all(&mut self, scope: Option<ScopeIndex>) {
+        if let Some(record) = scope.and_then(|scope| self.scopes.get_mut(scope as usize)) {
+            record.all_used = true;
         }
     }
 

@@ -1,8 +1,10 @@
 //! Expressions: which columns take part in a value, and how.
 
 mod function;
+mod rows;
 
 pub(crate) use function::{aggregates, argument_expr, arguments_of, function_key, parameter_input};
+pub(crate) use rows::name_passes;
 
 use super::{
     engine::{Engine, QueryResult, Read, ScopeIndex},
@@ -52,10 +54,12 @@ impl Engine<'_> {
                 let fields = all.fields.take();
                 Value { fields, ..all.through(Transformation) }
             }
-            Expr::Cast { expr: inner, .. } => {
+            Expr::Cast { expr: inner, data_type, .. } => {
                 let value = self.stepped(Transformation, |engine| engine.value(inner, scope));
-                Value { fields: value.fields.clone(), ..value.through(Transformation) }
+                let fields = self.cast_fields(&value, data_type);
+                Value { fields, ..value.through(Transformation) }
             }
+            Expr::Tuple(parts) => self.row_value(parts, scope),
             Expr::Function(function) => self.function(function, scope),
             Expr::Case { operand, conditions, else_result, .. } => {
                 self.case(operand.as_deref(), conditions, else_result.as_deref(), scope)
@@ -148,7 +152,10 @@ impl Engine<'_> {
             }
             Expr::InSubquery { expr: left, subquery, .. } => {
                 self.collect(left, scope, kind, out);
-                let value = self.scalar(subquery, scope);
+                let value = match left.as_ref() {
+                    Expr::Tuple(_) => self.every_column(subquery, scope),
+                    _ => self.scalar(subquery, scope),
+                };
                 out.extend(value.through(kind).lineage);
             }
             Expr::InUnnest { expr: left, array_expr, .. } => {
@@ -251,7 +258,10 @@ impl Engine<'_> {
         let before = self.trail.len();
         let (mut value, chain) = match qualified_call(root, chain) {
             Some((call, rest)) => (self.function(&call, scope), rest),
-            None => (self.value(root, scope), chain),
+            None => match self.row_element(root, chain, scope) {
+                Some(found) => found,
+                None => (self.value(root, scope), chain),
+            },
         };
         for access in chain {
             match access {
@@ -405,6 +415,7 @@ impl Engine<'_> {
     pub(crate) fn scalar(&mut self, query: &ast::Query, scope: &Scope) -> Value {
         let result = self.subquery(query, scope);
         self.link(scope.record, result.scope);
+        self.use_all(Some(result.scope));
         let value = if result.as_struct {
             struct_of(result.columns.items.clone())
         } else {

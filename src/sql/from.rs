@@ -40,6 +40,12 @@ impl Engine<'_> {
                 let named = ast::ObjectName(idents.map(ast::ObjectNamePart::Identifier).collect());
                 self.add_table(scope, &named, alias.as_ref(), span_of(factor));
             }
+            // A Snowflake stage with its format.
+            TableFactor::Table { name, alias, args: Some(_), .. }
+                if name.0.first().and_then(|part| part.as_ident()).is_some_and(|first| first.value.starts_with('@')) =>
+            {
+                self.add_table(scope, name, alias.as_ref(), span_of(factor));
+            }
             TableFactor::Table { name, alias, args: Some(args), with_ordinality, .. } => {
                 self.table_function(scope, name, &args.args, alias.as_ref(), *with_ordinality, span_of(factor));
             }
@@ -226,7 +232,22 @@ impl Engine<'_> {
             record: (index, Sym::NONE),
             merged_away: SmallVec::new(),
             hidden: false,
+            by_alias_only: false,
+            scope: None,
         });
+    }
+
+    /// A row of a real relation as a value.
+    pub(crate) fn row_of_relation(&mut self, relation: RelationIndex) -> Value {
+        let record = self.open_scope(ScopeKind::Computed, Span::default());
+        let mut scope = Scope::new(record, None);
+        let sources = self.sources.clone();
+        let name = ast::ObjectName(Vec::new());
+        self.add_relation(&mut scope, relation, &name, None, Span::default());
+        self.sources = sources;
+        let row = scope.inputs.first().map(|input| input.row(self, Span::default()));
+        self.scopes.truncate(record as usize);
+        row.unwrap_or_default()
     }
 
     fn rename_base(&mut self, columns: &InputColumns, names: &[ast::TableAliasColumnDef], span: Span) -> Columns {
@@ -239,6 +260,8 @@ impl Engine<'_> {
             record: (u32::MAX, Sym::NONE),
             merged_away: SmallVec::new(),
             hidden: false,
+            by_alias_only: false,
+            scope: None,
         };
         let items = input.star(self, span).into_iter().map(|(item, _)| item).collect();
         let names: Vec<Sym> = names.iter().map(|column| self.sym(&column.name)).collect();
@@ -257,6 +280,7 @@ impl Engine<'_> {
             shown = self.sym(&alias.name);
             if !alias.columns.is_empty() {
                 let names: Vec<Sym> = alias.columns.iter().map(|column| self.sym(&column.name)).collect();
+                self.use_all(Some(result.scope));
                 result = QueryResult { columns: Rc::new(result.columns.renamed(&names)), ..result };
             }
         }
@@ -276,6 +300,8 @@ impl Engine<'_> {
             record: (index, Sym::NONE),
             merged_away: SmallVec::new(),
             hidden: false,
+            by_alias_only: false,
+            scope: Some(result.scope),
         });
     }
 
@@ -299,6 +325,8 @@ impl Engine<'_> {
             record: self.via(scope, span, shown),
             merged_away: SmallVec::new(),
             hidden: false,
+            by_alias_only: false,
+            scope: None,
         });
     }
 

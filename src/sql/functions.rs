@@ -173,6 +173,9 @@ pub(crate) fn keeps_fields(name: &str) -> bool {
             | "nvl"
             | "nullif"
             | "any_value"
+            | "array"
+            | "array_construct"
+            | "list_value"
             | "array_agg"
             | "array_concat"
             | "array_concat_agg"
@@ -310,6 +313,21 @@ pub(crate) fn reads_files(name: &str) -> bool {
     )
 }
 
+/// The columns of table functions that always have the same.
+pub(crate) fn named_columns(name: &str, dialect: Dialect) -> Option<&'static [&'static str]> {
+    use Dialect as D;
+    Some(match (name, dialect) {
+        ("string_split", D::MsSql) => &["value", "ordinal"],
+        ("openjson", _) => &["key", "value", "type"],
+        ("split_to_table" | "strtok_split_to_table", D::Snowflake) => &["seq", "index", "value"],
+        ("json_each" | "json_tree" | "jsonb_each" | "jsonb_tree", D::Sqlite | D::DuckDb) => {
+            &["key", "value", "type", "atom", "id", "parent", "fullkey", "path"]
+        }
+        ("json_each" | "jsonb_each" | "json_each_text" | "jsonb_each_text", _) => &["key", "value"],
+        _ => return None,
+    })
+}
+
 /// Functions that read a whole row given a table's alias are not special: an alias resolves to its row.
 /// Functions that make relations out of a value: the value's elements.
 pub(crate) fn unnests(name: &str) -> bool {
@@ -327,21 +345,9 @@ pub(crate) fn unnests(name: &str) -> bool {
             | "jsonb_array_elements"
             | "json_array_elements_text"
             | "jsonb_array_elements_text"
-            | "json_each"
-            | "jsonb_each"
-            | "json_each_text"
-            | "jsonb_each_text"
-            | "json_tree"
             | "json_tuple"
             | "stack"
-            | "string_split"
-            | "split_to_table"
-            | "strtok_split_to_table"
             | "regexp_split_to_table"
-            | "json_populate_recordset"
-            | "jsonb_to_recordset"
-            | "json_to_recordset"
-            | "openjson"
             | "arrayjoin"
             | "generator"
             | "unnest_tokens"

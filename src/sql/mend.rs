@@ -15,13 +15,20 @@ mod clauses;
 mod clickhouse;
 mod copy;
 mod create;
+mod duckdb;
+mod graph;
+mod hive;
 mod insert;
 mod lakehouse;
+mod lenient;
+mod oracle;
 mod pipe;
 mod pivot;
 mod query;
+mod recursive;
 mod rows;
 mod trino;
+mod vertica;
 
 /// A statement's tokens while they are mended.
 #[derive(Clone, Debug)]
@@ -44,6 +51,10 @@ pub(crate) fn mend(tokens: Vec<TokenWithSpan>, dialect: Dialect) -> Vec<Mended> 
     {
         return parts;
     }
+    graph::mend(&mut mended);
+    if matches!(dialect, Dialect::Postgres | Dialect::Redshift | Dialect::Generic | Dialect::Ansi | Dialect::Trino) {
+        recursive::mend(&mut mended);
+    }
     lakehouse::mend(&mut mended, dialect);
     copy::mend(&mut mended, dialect);
     rows::mend(&mut mended, dialect);
@@ -54,6 +65,7 @@ pub(crate) fn mend(tokens: Vec<TokenWithSpan>, dialect: Dialect) -> Vec<Mended> 
     clickhouse::mend(&mut mended, dialect);
     trino::mend(&mut mended, dialect);
     pivot::mend(&mut mended);
+    lenient::mend(&mut mended);
     insert::mend(mended, dialect)
 }
 

@@ -119,6 +119,8 @@ pub(crate) struct Routine {
     pub(crate) body: Vec<Parsed>,
     /// Replaces one of the same name.
     pub(crate) replaces: bool,
+    /// The table whose changes it follows, where it is a trigger, and what it calls their rows.
+    pub(crate) fires_on: Option<(RelationName, Vec<String>)>,
 }
 
 /// What a routine is.
@@ -214,9 +216,14 @@ impl Reader<'_> {
                 push(self.too_large(tokens, &measure), Vec::new());
             }
             PieceKind::Statement => {
-                if let Some(literal) = self.constant_script(tokens) {
+                if let Some((literal, after)) = self.constant_script(tokens) {
+                    let into =
+                        tokens.get(after..).filter(|rest| rest.first().is_some_and(|word| word.keyword() == Keyword::INTO));
+                    let using = into.and_then(|into| into.iter().position(|word| word.keyword() == Keyword::USING));
+                    let variables = into.map(|into| self.variable_names(&into[..using.unwrap_or(into.len())]));
                     let inner = self.inner_script(literal).into_iter().map(|mut statement| {
                         statement.conditional |= piece.conditional;
+                        statement.assign_to(variables.as_deref().unwrap_or_default());
                         statement
                     });
                     return parsed.extend(inner);
@@ -234,18 +241,19 @@ impl Reader<'_> {
     }
 
     /// The constant text that EXECUTE IMMEDIATE or DO runs.
-    fn constant_script(&self, tokens: &[Token]) -> Option<Token> {
+    fn constant_script(&self, tokens: &[Token]) -> Option<(Token, usize)> {
         let first = tokens.first()?;
         let at = match first.keyword() {
             Keyword::EXECUTE if tokens.get(1)?.keyword() == Keyword::IMMEDIATE => 2,
             Keyword::EXECUTE if matches!(self.options.dialect, Dialect::Postgres | Dialect::Redshift | Dialect::Generic) => 1,
             Keyword::DO => 1,
+            Keyword::PREPARE if tokens.get(2)?.keyword() == Keyword::FROM => 3,
             _ => return None,
         };
         let literal = tokens.get(at)?;
         let ends =
             tokens.get(at + 1).is_none_or(|next| matches!(next.keyword(), Keyword::INTO | Keyword::USING | Keyword::LANGUAGE));
-        (matches!(literal.kind, Kind::Text | Kind::Dollar) && ends && self.routines < 8).then_some(*literal)
+        (matches!(literal.kind, Kind::Text | Kind::Dollar) && ends && self.routines < 8).then_some((*literal, at + 1))
     }
 
     /// Parses a statement, mends it where that fails, and pushes what comes of it.
@@ -471,6 +479,19 @@ fn adds_level(keyword: Keyword) -> bool {
             | K::DESCRIBE
             | K::DESC
     )
+}
+
+impl Parsed {
+    /// The row of a query is given to variables: `EXECUTE IMMEDIATE '…' INTO a, b`.
+    fn assign_to(&mut self, variables: &[String]) {
+        if variables.is_empty() {
+            return;
+        }
+        self.body = match std::mem::replace(&mut self.body, Body::Nothing) {
+            Body::Statement(statement) => body_of(*statement, variables),
+            other => other,
+        };
+    }
 }
 
 impl Drop for Parsed {

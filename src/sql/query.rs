@@ -6,6 +6,8 @@ mod set_operation;
 mod star;
 mod with;
 
+pub(crate) use star::like;
+
 use super::{
     engine::{Engine, QueryResult, Read, RecordedColumn, ScopeIndex},
     names::Sym,
@@ -39,9 +41,21 @@ impl Engine<'_> {
             Some(ast::OrderBy { kind: ast::OrderByKind::Expressions(exprs), .. }) => exprs.as_slice(),
             _ => &[],
         };
-        let mut result = self.set_expr(&query.body, parent, Ordering { exprs, cuts });
+        let by_all = matches!(&query.order_by, Some(ast::OrderBy { kind: ast::OrderByKind::All(_), .. }));
+        let (mut result, ranges) = match query.body.as_ref() {
+            SetExpr::Select(select) if !query.pipe_operators.is_empty() && select.projection.is_empty() => {
+                self.piped_from(select, parent)
+            }
+            body => (self.set_expr(body, parent, Ordering { exprs, cuts }), Vec::new()),
+        };
+        if by_all && cuts {
+            for item in Rc::clone(&result.columns).items.iter() {
+                let lineage = item_origins(item);
+                self.decide_rows(result.scope, crate::model::RowEdgeKind::Sort, Span::default(), &lineage);
+            }
+        }
         if !query.pipe_operators.is_empty() {
-            result = self.pipe(result, &query.pipe_operators, parent, query.span());
+            result = self.pipe((result, ranges), &query.pipe_operators, parent, query.span());
         }
         self.ctes.truncate(ctes);
         result
@@ -148,6 +162,9 @@ impl Engine<'_> {
                 }
             }
         }
+        if let Some(window) = self.time_window(select, &scope) {
+            scope.inputs.push(super::expr::parameter_input(vec![window]));
+        }
         let items = self.projection(select, &mut scope);
         scope.pending.clear();
         self.clauses(select, &mut scope, &items, order);
@@ -169,6 +186,10 @@ impl Engine<'_> {
         let mut columns = Vec::with_capacity(items.len());
         let mut recorded = Vec::with_capacity(items.len());
         for (item, record) in items {
+            if !record.links.is_empty() {
+                let key = self.names.key(item_name(&item));
+                self.scope(scope.record).column_links.extend(record.links.iter().map(|link| (key, *link)));
+            }
             let span = match &item {
                 Item::Column(column) => column.span,
                 Item::Star(star) => star.span,
@@ -209,15 +230,26 @@ impl Engine<'_> {
                     }
                 }
                 SelectItem::ExprWithAlias { expr, alias } => {
+                    let before = items.len();
+                    if self.expanded_columns(expr, scope, items) {
+                        self.name_expanded(&alias.value, &mut items[before..]);
+                        continue;
+                    }
                     let name = self.sym(alias);
                     let output = self.output(expr, name, scope);
                     self.add_alias(scope, &output);
                     items.push(output);
                 }
                 SelectItem::ExprWithAliases { expr, aliases } => {
-                    for alias in aliases {
+                    let made = self.generated(expr, aliases.len(), scope);
+                    for (at, alias) in aliases.iter().enumerate() {
                         let name = self.sym(alias);
-                        let output = self.output(expr, name, scope);
+                        let mut output = self.output(expr, name, scope);
+                        if let Item::Column(column) = &mut output.0
+                            && let Some(value) = made.as_ref().and_then(|made| made.get(at))
+                        {
+                            column.value = value.clone();
+                        }
                         items.push(output);
                     }
                 }
@@ -233,19 +265,32 @@ impl Engine<'_> {
         }
     }
 
+    /// What COLUMNS yields under an alias, in which `\\0` stands for the column's own name.
+    fn name_expanded(&mut self, alias: &str, items: &mut [(Item, Recorded)]) {
+        for (item, _) in items {
+            if let Item::Column(column) = item {
+                let name = alias.replace("\\0", self.names.text(column.name));
+                column.name = self.names.intern(&name);
+            }
+        }
+    }
+
     fn add_alias(&mut self, scope: &mut Scope, output: &(Item, Recorded)) {
         if let (Item::Column(column), recorded) = output {
             let key = self.names.key(column.name);
             let reads = recorded.reads.clone();
             scope.aliases.retain(|alias| alias.key != key);
-            scope.aliases.push(Alias { key, value: column.value.clone(), reads });
+            let links = recorded.links.clone();
+            scope.aliases.push(Alias { key, value: column.value.clone(), reads, links });
         }
     }
 
     pub(crate) fn output(&mut self, expr: &Expr, name: Sym, scope: &Scope) -> (Item, Recorded) {
         self.trail.clear();
         scope.aliases_hidden.set(!self.lateral_aliases());
+        let outer = self.output_links.replace((scope.record, Vec::new()));
         let value = self.value(expr, scope);
+        let links = std::mem::replace(&mut self.output_links, outer).map(|(_, links)| links).unwrap_or_default();
         scope.aliases_hidden.set(false);
         let mut reads = std::mem::take(&mut self.trail);
         dedup_reads(&mut reads);
@@ -261,7 +306,7 @@ impl Engine<'_> {
             Some(span) => span,
             None => super::spans::span_of(expr),
         };
-        (Item::Column(Column { name, value, span }), Recorded { step, reads })
+        (Item::Column(Column { name, value, span }), Recorded { step, reads, links })
     }
 
     /// Whether the SELECT list sees aliases to its left.
@@ -288,10 +333,21 @@ impl Engine<'_> {
         }
     }
 
+    /// The subqueries in outputs that no scope keeps decide the rows of `record`.
+    pub(crate) fn link_outputs(&mut self, record: ScopeIndex, outputs: &[(Item, Recorded)]) {
+        for link in outputs.iter().flat_map(|(_, recorded)| &recorded.links) {
+            self.link(record, *link);
+        }
+    }
+
     /// The name of an expression that has none: its text.
     pub(crate) fn text_name(&mut self, expr: &Expr) -> Sym {
         let text = super::spans::span_of(expr).of(self.text);
-        let written = if text.is_empty() || self.span_override.is_some() { expr.to_string() } else { text.to_owned() };
+        let written = if text.is_empty() || self.span_override.is_some() {
+            expr.to_string()
+        } else {
+            super::spans::closed(self.text, super::spans::span_of(expr)).to_owned()
+        };
         self.names.intern(written.trim())
     }
 
@@ -310,6 +366,8 @@ impl Engine<'_> {
 pub(crate) struct Recorded {
     pub(crate) step: Step,
     pub(crate) reads: Vec<Read>,
+    /// Subqueries that stand in it.
+    pub(crate) links: Vec<ScopeIndex>,
 }
 /// The name of a column; `*` for a star.
 pub(crate) fn item_name(item: &Item) -> Sym {

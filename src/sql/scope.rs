@@ -39,6 +39,7 @@ pub(crate) struct Alias {
     pub(crate) key: Sym,
     pub(crate) value: Value,
     pub(crate) reads: Vec<Read>,
+    pub(crate) links: Vec<ScopeIndex>,
 }
 
 /// One thing that FROM brings.
@@ -60,6 +61,10 @@ pub(crate) struct Input {
     pub(crate) merged_away: SmallVec<[Sym; 2]>,
     /// SEMI and ANTI joins: visible to ON, no part of the result.
     pub(crate) hidden: bool,
+    /// Found by its alias alone: what pipe syntax joined before.
+    pub(crate) by_alias_only: bool,
+    /// The scope that yields its columns, where it is one.
+    pub(crate) scope: Option<ScopeIndex>,
 }
 
 /// The columns of an input.
@@ -124,6 +129,7 @@ impl Input {
                 }
             }
             InputColumns::Derived(columns) => {
+                engine.use_all(self.scope);
                 for item in &columns.items {
                     match item {
                         Item::Column(column) => {
@@ -170,6 +176,7 @@ impl Input {
                 Some((Value::base(*relation, column, known.is_none() && !stage), column))
             }
             InputColumns::Derived(columns) => {
+                engine.use_all(self.scope);
                 let before_stars = columns.items.iter().take(at + 1).all(|item| matches!(item, Item::Column(_)));
                 match columns.items.get(at).filter(|_| before_stars)? {
                     Item::Column(column) => Some((column.value.clone(), column.name)),
@@ -197,6 +204,7 @@ impl Input {
             },
             InputColumns::Derived(columns) => {
                 if let Some(column) = columns.find(key, &engine.names) {
+                    engine.use_column(self.scope, key);
                     return Found::Yes(column.value.clone());
                 }
                 let mut candidates: Vec<Value> =
@@ -268,6 +276,12 @@ impl Engine<'_> {
 
     /// `$2`, the second column in sight, and `$name`, a variable of the session (Snowflake).
     pub(crate) fn placeholder(&mut self, name: &str, scope: &Scope) -> Value {
+        if let Some(bare) = name.strip_prefix(':') {
+            let key = self.names.key_of(bare);
+            let of_trigger = self.names.key_of(name);
+            let value = self.variables.get(&of_trigger).or_else(|| self.variables.get(&key));
+            return value.cloned().unwrap_or_default();
+        }
         let Some(bare) = name.strip_prefix('$') else { return Value::default() };
         if let Ok(at) = bare.parse::<usize>() {
             if self.dialect != Dialect::Snowflake {
@@ -292,7 +306,7 @@ impl Engine<'_> {
         }
         let mut sure: SmallVec<[(usize, Value); 1]> = SmallVec::new();
         let mut maybe: SmallVec<[(usize, Value); 2]> = SmallVec::new();
-        for (at, input) in scope.inputs.iter().enumerate() {
+        for (at, input) in scope.inputs.iter().enumerate().filter(|(_, input)| !input.by_alias_only) {
             match input.find(name, key, self) {
                 Found::Yes(value) => sure.push((at, value)),
                 Found::Maybe(value) => maybe.push((at, value)),
@@ -369,8 +383,10 @@ impl Engine<'_> {
             return None;
         }
         if let Some(alias) = scope.aliases.iter().find(|alias| alias.key == key) {
-            let reads = alias.reads.clone();
-            self.trail.extend(reads);
+            self.trail.extend(alias.reads.iter().copied());
+            for link in &alias.links {
+                self.link(scope.record, *link);
+            }
             return Some(alias.value.clone());
         }
         let (at, expr) =
@@ -412,9 +428,32 @@ impl Engine<'_> {
             around = current.parent;
             depth += 1;
         }
+        if let Some(value) = self.nested_column(idents, scope) {
+            return value;
+        }
         let before = self.trail.len();
         let value = self.resolve_column(first, scope);
         self.path(value, rest, before)
+    }
+
+    /// ClickHouse's `items.sku` is a column of that whole name.
+    fn nested_column(&mut self, idents: &[ast::Ident], scope: &Scope) -> Option<Value> {
+        if self.dialect != Dialect::ClickHouse {
+            return None;
+        }
+        let mut name = Sym::NONE;
+        for ident in idents {
+            let part = self.sym(ident);
+            name = self.names.join(name, part);
+        }
+        let key = self.names.key(name);
+        if let Some(column) = scope.merged.iter().find(|column| self.names.key(column.name) == key) {
+            return Some(column.value.clone());
+        }
+        let at = (0..scope.inputs.len()).find(|at| self.surely_has(&scope.inputs[*at], name))?;
+        let value = self.column_of(&scope.inputs[at], name)?;
+        self.record_read(scope, at, name, 0);
+        Some(value)
     }
 
     /// BigQuery's `FROM d.metrics` where `metrics.x` is a field of the column `metrics`, not a column of the table.
@@ -494,6 +533,11 @@ impl Engine<'_> {
             let candidates: Vec<Value> = fields.stars().filter_map(|star| star.column(field, key, &mut self.names)).collect();
             if let [only] = candidates.as_slice() {
                 return only.clone();
+            }
+            if candidates.is_empty()
+                && let Some(value) = fields.at_position(self.names.text(key))
+            {
+                return value;
             }
         }
         let lineage = value.lineage.iter().map(|origin| match origin.kind {

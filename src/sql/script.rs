@@ -17,7 +17,7 @@ use super::{
     scope::{Scope, struct_of},
     spans::widen,
     statement::{Created, Outcome},
-    value::{Item, UNKNOWN, Value},
+    value::{Item, RelationIndex, UNKNOWN, Value},
 };
 use crate::model::{
     Analysis, AssetKind, ColumnEdge, Diagnostic, Dialect, KnownRoutine, LIMIT_EXCEEDED, MENDED_SYNTAX, OutputColumn,
@@ -44,8 +44,10 @@ pub(crate) struct Run {
 /// Reads every statement of `parsed`.
 pub(crate) fn run(text: &str, parsed: &[Parsed], options: &Options, lookups: &dyn Lookups) -> Run {
     let mut engine = Engine::new(text, options.dialect, lookups);
-    let mut reader =
-        Reader { engine: &mut engine, steps: Vec::new(), routines: Vec::new(), failed: 0, derive: options.derivations };
+    let triggers = triggers(&engine, parsed);
+    let derive = options.derivations;
+    let (steps, routines) = (Vec::new(), Vec::new());
+    let mut reader = Reader { engine: &mut engine, steps, routines, failed: 0, derive, triggers, rows_of: None };
     for piece in parsed {
         reader.read_piece(piece, None);
     }
@@ -67,6 +69,21 @@ pub(crate) fn run(text: &str, parsed: &[Parsed], options: &Options, lookups: &dy
         widen(&mut analysis, text, options.dialect);
     }
     Run { analysis, references }
+}
+
+/// `CREATE TRIGGER … ON t … EXECUTE FUNCTION f()`: whose rows f sees.
+fn triggers(engine: &Engine, parsed: &[Parsed]) -> FxHashMap<String, RelationName> {
+    let mut found = FxHashMap::default();
+    for piece in parsed {
+        if let Body::Statement(statement) = &piece.body
+            && let Statement::CreateTrigger(trigger) = statement.as_ref()
+            && let Some(body) = &trigger.exec_body
+        {
+            let function = engine.relation_name(&body.func_desc.name).to_string().to_lowercase();
+            found.insert(function, engine.relation_name(&trigger.table_name));
+        }
+    }
+    found
 }
 
 /// Puts what DDL says of relations with what the script makes of them.
@@ -92,6 +109,10 @@ struct Reader<'e, 'a> {
     routines: Vec<(RelationName, KnownRoutine)>,
     failed: u32,
     derive: bool,
+    /// Tables of triggers by the function that they call (PostgreSQL).
+    triggers: FxHashMap<String, RelationName>,
+    /// The table of the trigger whose body is read.
+    rows_of: Option<RelationIndex>,
 }
 
 impl Reader<'_, '_> {
@@ -116,7 +137,12 @@ impl Reader<'_, '_> {
             }
             Body::Assign { variables, value } => {
                 let mut outcome = Outcome { verb: "assign", ..Outcome::default() };
-                with_deep_stack(piece.height, || self.assign(variables, value, piece.span, &mut outcome));
+                with_deep_stack(piece.height, || match (variables.as_slice(), value) {
+                    ([row], Assigned::Value(value)) if row.starts_with("new.") => {
+                        self.assign_row(&row["new.".len()..], value, piece.span, &mut outcome);
+                    }
+                    _ => self.assign(variables, value, piece.span, &mut outcome),
+                });
                 self.finish(outcome, piece.span, inside);
             }
             Body::Expressions(exprs) => {
@@ -224,6 +250,10 @@ impl Reader<'_, '_> {
             return;
         }
         let relation = self.engine.relation(&routine.name);
+        let outer = self.rows_of.take();
+        let called = self.triggers.get(&routine.name.to_string().to_lowercase());
+        let fires_on = routine.fires_on.clone().or_else(|| Some((called?.clone(), Vec::new())));
+        let changed = fires_on.map(|(table, names)| self.name_rows(&table, &names));
         let parameters: Vec<Sym> = routine.parameters.iter().map(|name| self.engine.names.key_of(name)).collect();
         let shadowed: Vec<(Sym, Option<Value>)> =
             parameters.iter().map(|name| (*name, self.engine.variables.insert(*name, Value::default()))).collect();
@@ -236,6 +266,13 @@ impl Reader<'_, '_> {
                 None => self.engine.variables.remove(&name),
             };
         }
+        for (name, before) in changed.into_iter().flatten() {
+            match before {
+                Some(value) => self.engine.variables.insert(name, value),
+                None => self.engine.variables.remove(&name),
+            };
+        }
+        self.rows_of = outer;
         let verb = match routine.kind {
             RoutineKind::Procedure => "create procedure",
             RoutineKind::Function | RoutineKind::TableFunction => "create function",
@@ -251,6 +288,33 @@ impl Reader<'_, '_> {
         self.engine.routines.insert(key, Some(Rc::new(opaque)));
         outcome.routine = Some((routine.name.clone(), known));
         self.finish(outcome, span, None);
+    }
+
+    /// In the body of a trigger, the changed rows of its table by the names that the dialect has for
+    /// them. What those names meant before.
+    fn name_rows(&mut self, table: &RelationName, referencing: &[String]) -> Vec<(Sym, Option<Value>)> {
+        let relation = self.engine.relation(table);
+        self.rows_of = Some(relation);
+        let row = self.engine.row_of_relation(relation);
+        let known: &[&str] = match self.engine.dialect {
+            Dialect::MsSql => &["inserted", "deleted"],
+            Dialect::Oracle => &[":new", ":old"],
+            _ => &["new", "old", ":new", ":old"],
+        };
+        let names = known.iter().copied().chain(referencing.iter().map(String::as_str));
+        let keys: Vec<Sym> = names.map(|name| self.engine.names.key_of(name)).collect();
+        keys.into_iter().map(|key| (key, self.engine.variables.insert(key, row.clone()))).collect()
+    }
+
+    /// `NEW.x := e` in a trigger writes x of its table.
+    fn assign_row(&mut self, column: &str, value: &ast::Expr, span: Span, outcome: &mut Outcome) {
+        let Some(relation) = self.rows_of else { return };
+        let record = self.engine.open_scope(ScopeKind::Values, span);
+        let value = self.engine.value(value, &Scope::new(record, None));
+        outcome.roots.push(record);
+        outcome.targets.push(relation);
+        let column = self.engine.names.intern(column);
+        self.engine.write_value(Some(relation), column, &value, span, outcome);
     }
 
     /// Turns an outcome into a statement's lineage and clears what belongs to one statement.
@@ -278,6 +342,7 @@ impl Reader<'_, '_> {
         self.engine.calls.clear();
         self.engine.called.clear();
         self.engine.trail.clear();
+        self.engine.output_links = None;
     }
 
     fn lineage(&mut self, outcome: &Outcome, span: Span) -> StatementLineage {
@@ -389,6 +454,8 @@ fn row_edges(engine: &Engine, roots: &[u32]) -> Vec<RowEdge> {
         }
         let record = &engine.scopes[scope as usize];
         todo.extend(&record.children);
+        let used = |name: &Sym| record.all_used || record.used.contains(name) || roots.contains(&scope);
+        todo.extend(record.column_links.iter().filter(|(name, _)| used(name)).map(|(_, link)| *link));
         for (relation, column, kind, span) in &record.rows {
             if seen.insert((*relation, *column, *kind)) {
                 edges.push(RowEdge {

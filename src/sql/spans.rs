@@ -26,6 +26,27 @@ pub(crate) fn span_of(node: &impl Spanned) -> Span {
     bytes(node.span())
 }
 
+/// The text of `span` with the brackets that it leaves open, which sqlparser's spans of calls miss.
+pub(crate) fn closed(text: &str, span: Span) -> &str {
+    let (start, end) = (span.start as usize, span.end as usize);
+    let bytes = text.as_bytes();
+    let (mut depth, mut at, mut quote) = (0i32, start, None);
+    while at < bytes.len() && (at < end || depth > 0) {
+        match (bytes[at], quote) {
+            (byte, Some(open)) if byte == open => quote = None,
+            (_, Some(_)) => {}
+            (byte @ (b'\'' | b'"' | b'`'), None) => quote = Some(byte),
+            (b'(' | b'[' | b'{', None) => depth += 1,
+            (b')' | b']' | b'}', None) => depth -= 1,
+            (b';', None) if at >= end => break,
+            _ => {}
+        }
+        at += 1;
+    }
+    let reach = if depth == 0 { at.max(end) } else { end };
+    text.get(start..reach).unwrap_or_else(|| span.of(text))
+}
+
 /// The sqlparser span of `start..end` bytes of the whole text.
 pub(crate) fn located(start: usize, end: usize) -> tokenizer::Span {
     tokenizer::Span::new(Location::new(1, start as u64 + 1), Location::new(1, end as u64 + 1))

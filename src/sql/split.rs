@@ -90,6 +90,23 @@ pub(crate) fn pieces(text: &str, tokens: &[Token], range: (usize, usize), dialec
     splitter.pieces
 }
 
+/// Where the procedure or function of a package that begins at `range.0` ends.
+pub(crate) fn member_end(text: &str, tokens: &[Token], range: (usize, usize), dialect: Dialect) -> usize {
+    let splitter = Splitter {
+        text,
+        tokens: &tokens[..range.1],
+        dialect,
+        body: true,
+        at: range.0,
+        blocks: Vec::new(),
+        conditions: 0,
+        pieces: Vec::new(),
+        delimiter: None,
+        hangs: false,
+    };
+    splitter.member_end(range.0)
+}
+
 /// A block that is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Block {
@@ -264,7 +281,9 @@ impl<'t> Splitter<'t> {
     /// One statement, up to its terminator.
     fn statement(&mut self) {
         let from = self.at;
-        if let Some(end) = self.routine_end(from) {
+        if let Some(end) = self.inline_routine_end(from) {
+            self.push(PieceKind::Routine, from, end);
+        } else if let Some(end) = self.routine_end(from) {
             self.push(PieceKind::Routine, from, end);
         } else if self.dialect == Dialect::MsSql {
             let end = self.tsql_end(from);

@@ -224,6 +224,16 @@ impl Columns {
         }
     }
 
+    /// The column that `2`, or PostgreSQL's `f2`, names among a row's.
+    pub(crate) fn at_position(&self, written: &str) -> Option<Value> {
+        let digits = written.strip_prefix('f').unwrap_or(written);
+        let at = digits.parse::<usize>().ok()?.checked_sub(1)?;
+        match self.items.get(at).filter(|_| self.is_complete())? {
+            Item::Column(column) => Some(column.value.clone()),
+            Item::Star(_) => None,
+        }
+    }
+
     /// These columns after a step of `kind`.
     pub(crate) fn through(&self, kind: ColumnEdgeKind) -> Columns {
         let items = self.items.iter().map(|item| match item {
@@ -236,6 +246,19 @@ impl Columns {
     /// These columns or `other`'s, matched by name; columns of one side only are kept.
     pub(crate) fn merge_by_name(&self, other: &Columns, names: &Names) -> Columns {
         let mut items = self.items.clone();
+        // Fields without names are matched by their places.
+        let placed = items.len() == other.items.len()
+            && self.is_complete()
+            && other.is_complete()
+            && self.columns().chain(other.columns()).any(|column| column.name == Sym::NONE);
+        if placed {
+            for (item, theirs) in items.iter_mut().zip(other.columns()) {
+                if let Item::Column(mine) = item {
+                    mine.value.merge(theirs.value.clone(), names);
+                }
+            }
+            return Columns::new(items);
+        }
         for item in &other.items {
             match item {
                 Item::Column(theirs) => {

@@ -34,6 +34,19 @@ impl Engine<'_> {
         if let Some(value) = self.xml_method(function, scope) {
             return value;
         }
+        if matches!(name.as_str(), "row" | "tuple")
+            && let Some(parts) =
+                arguments_of(function).into_iter().map(|argument| argument_expr(argument).cloned()).collect::<Option<Vec<_>>>()
+            && !parts.is_empty()
+        {
+            return self.row_value(&parts, scope);
+        }
+        if name == "*columns" {
+            return self.unpacked_columns(function, scope);
+        }
+        if let Some(value) = self.extracted(&name, function, scope).or_else(|| self.dictionary_value(&name, function, scope)) {
+            return value;
+        }
         let aggregate = functions::is_aggregate(&name) || self.is_user_aggregate(&name);
         let kind = if aggregate { Aggregation } else { Transformation };
         let mut all = Value::default();
@@ -63,6 +76,8 @@ impl Engine<'_> {
                 let ast::FunctionArg::Named { name, .. } = argument else { return None };
                 fields.push((self.sym(name), argument_expr(argument)?));
             }
+        } else if let [ast::FunctionArg::Unnamed(row)] = arguments.as_slice() {
+            return self.built_from_row(row, scope);
         } else {
             for pair in arguments.chunks(2) {
                 let [key, value] = pair else { return None };
@@ -76,6 +91,24 @@ impl Engine<'_> {
         });
         let items: Vec<Item> = items.collect();
         (!items.is_empty()).then(|| crate::sql::scope::struct_of(items))
+    }
+
+    /// `object_construct(*)`, `struct(t.*)`: a struct of every column.
+    fn built_from_row(&mut self, row: &ast::FunctionArgExpr, scope: &Scope) -> Option<Value> {
+        let value = match row {
+            ast::FunctionArgExpr::Wildcard | ast::FunctionArgExpr::WildcardWithOptions(_) => {
+                let star = self.star(scope, Span::default());
+                let star = match row {
+                    ast::FunctionArgExpr::WildcardWithOptions(options) => self.star_options(star, options, scope),
+                    _ => star,
+                };
+                self.trail.extend(star.iter().flat_map(|(_, recorded)| recorded.reads.iter().copied()));
+                crate::sql::scope::struct_of(star.into_iter().map(|(item, _)| item).collect())
+            }
+            ast::FunctionArgExpr::QualifiedWildcard(table) => self.row_of(table, scope),
+            ast::FunctionArgExpr::Expr(_) => return None,
+        };
+        Some(value)
     }
 
     /// SQL Server's `x.value('@id', 'int')` and `x.query('/a')`: computed from the XML column x.
@@ -114,6 +147,7 @@ impl Engine<'_> {
             ast::FunctionArg::Named { arg, .. } | ast::FunctionArg::ExprNamed { arg, .. } | ast::FunctionArg::Unnamed(arg) => arg,
         };
         match inner {
+            ast::FunctionArgExpr::Expr(Expr::Identifier(_)) if name == "xmlelement" && at == 0 => Value::default(),
             ast::FunctionArgExpr::Expr(Expr::Identifier(word))
                 if word.quote_style.is_none()
                     && functions::is_date_part(self.dialect, name, at, &word.value.to_ascii_lowercase()) =>
@@ -373,6 +407,8 @@ pub(crate) fn parameter_input(items: Vec<Item>) -> Input {
         record: (u32::MAX, Sym::NONE),
         merged_away: Default::default(),
         hidden: true,
+        by_alias_only: false,
+        scope: None,
     }
 }
 

@@ -76,7 +76,7 @@ impl Engine<'_> {
             let reads = produced.iter().flat_map(|(_, _, recorded)| recorded.reads.iter().copied()).collect();
             let kind = ColumnEdgeKind::Aggregation;
             let star = OpenStar { from: SmallVec::new(), except: Rc::from([]), kind, made_of, span };
-            items.push((Item::Star(star), Recorded { step: Step::Aggregates, reads }));
+            items.push((Item::Star(star), Recorded { step: Step::Aggregates, reads, links: Vec::new() }));
             self.report(&UNEXPANDED_STAR, || "which columns PIVOT makes is known when it runs".to_owned(), span);
             return items;
         };
@@ -173,14 +173,14 @@ impl Engine<'_> {
         items.retain(|(item, _)| !matches!(item, Item::Column(column) if gone.contains(&self.names.key(column.name))));
         self.close_stars(&mut items, &gone);
         let name = Column { name: self.sym(name), value: Value::default(), span };
-        let name = (Item::Column(name), Recorded { step: Step::Constant, reads: Vec::new() });
+        let name = (Item::Column(name), Recorded { step: Step::Constant, reads: Vec::new(), links: Vec::new() });
         let value_first = self.dialect == Dialect::BigQuery;
         if !value_first {
             items.push(name.clone());
         }
         for (target, value) in targets.iter().zip(values) {
             let column = Column { name: self.sym(target), value, span };
-            items.push((Item::Column(column), Recorded { step: Step::Copies, reads: reads.clone() }));
+            items.push((Item::Column(column), Recorded { step: Step::Copies, reads: reads.clone(), links: Vec::new() }));
         }
         if value_first {
             items.push(name);

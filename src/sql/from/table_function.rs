@@ -6,11 +6,11 @@ use std::rc::Rc;
 use smallvec::SmallVec;
 
 use crate::sql::{
-    engine::{Engine, RoutineBody},
+    engine::{Engine, QueryResult, RoutineBody},
     expr::{argument_expr, arguments_of, function_key, parameter_input},
     functions,
     names::Sym,
-    query::{Recorded, item_origins},
+    query::Recorded,
     scope::Scope,
     value::{Column, Columns, Item, Lineage, OpenStar, Value},
 };
@@ -41,12 +41,15 @@ impl Engine<'_> {
         if self.xml_nodes(scope, name, alias, span) {
             return;
         }
+        if let Some(columns) = functions::named_columns(&key, self.dialect) {
+            return self.named_columns(scope, &exprs, columns, alias, span);
+        }
         match key.as_str() {
             "stream" if matches!(self.dialect, crate::model::Dialect::Databricks | crate::model::Dialect::Spark) => {
                 let named = exprs.first().and_then(|expr| crate::sql::statement::object_name(expr));
                 match named {
                     Some(table) => self.add_table(scope, &table, alias, span),
-                    None => self.opaque_function(scope, &exprs, alias, span),
+                    None => self.opaque_function(scope, &key, &exprs, alias, span),
                 }
             }
             "table" | "lateral" | "lateral_flatten" => {
@@ -59,7 +62,7 @@ impl Engine<'_> {
                 let arrays: Vec<&Expr> = exprs.into_iter().take(if key == "unnest" { usize::MAX } else { 1 }).collect();
                 self.unnest(scope, &arrays, alias, ordinality.then_some("ordinality"), span);
             }
-            _ => self.opaque_function(scope, &exprs, alias, span),
+            _ => self.opaque_function(scope, &key, &exprs, alias, span),
         }
     }
 
@@ -80,7 +83,7 @@ impl Engine<'_> {
             }
         }
         let items = columns.unwrap_or_default().items;
-        let recorded = Recorded { step: Step::Copies, reads: Vec::new() };
+        let recorded = Recorded { step: Step::Copies, reads: Vec::new(), links: Vec::new() };
         let result = self.finish_computed(&mut inner, items.into_iter().map(|item| (item, recorded.clone())).collect());
         self.add_query(scope, result, alias, span);
     }
@@ -99,26 +102,91 @@ impl Engine<'_> {
         true
     }
 
-    /// A table function whose rows are computed from its arguments in an unknown way.
-    fn opaque_function(&mut self, scope: &mut Scope, exprs: &[&Expr], alias: Option<&ast::TableAlias>, span: Span) {
+    /// A table function with these columns, all computed from its arguments.
+    fn named_columns(
+        &mut self,
+        scope: &mut Scope,
+        exprs: &[&Expr],
+        columns: &[&str],
+        alias: Option<&ast::TableAlias>,
+        span: Span,
+    ) {
         self.trail.clear();
         let mut lineage = Lineage::new();
         for expr in exprs {
-            match expr {
-                Expr::Subquery(query) => {
-                    let result = self.query(query, Some(scope));
-                    self.link(scope.record, result.scope);
-                    let items: Vec<Item> = result.columns.items.clone();
-                    for item in &items {
-                        lineage.extend(item_origins(item));
-                    }
-                    let mut through = Columns::new(items).through(Transformation).items;
-                    through.push(unknown_columns(span));
-                    self.add_computed(scope, through, alias, span);
-                    return;
+            self.collect(expr, scope, Transformation, &mut lineage);
+        }
+        let value = Value::of(lineage);
+        let items = columns.iter().map(|name| {
+            let name = self.names.intern(name);
+            Item::Column(Column { name, value: value.clone(), span })
+        });
+        let items = items.collect();
+        self.add_computed(scope, items, alias, span);
+    }
+
+    /// An argument that is a relation: a query, or Trino's `TABLE(t)`.
+    fn relation_argument(&mut self, expr: &Expr, scope: &Scope) -> Option<QueryResult> {
+        match expr {
+            Expr::Subquery(query) => Some(self.query(query, Some(scope))),
+            Expr::Function(function) if function_key(&function.name) == "table" => {
+                if let ast::FunctionArguments::Subquery(query) = &function.args {
+                    return Some(self.query(query, Some(scope)));
                 }
-                _ => self.collect(expr, scope, Transformation, &mut lineage),
+                let [argument] = arguments_of(function)[..] else { return None };
+                let name = crate::sql::statement::object_name(argument_expr(argument)?)?;
+                let record = self.open_scope(ScopeKind::Computed, crate::sql::spans::span_of(expr));
+                let mut inner = Scope::new(record, None);
+                let span = crate::sql::spans::span_of(expr);
+                self.add_table(&mut inner, &name, None, span);
+                let items = self.star(&inner, span);
+                Some(self.finish_computed(&mut inner, items))
             }
+            _ => None,
+        }
+    }
+
+    /// Trino's `exclude_columns(input => TABLE(t), columns => DESCRIPTOR(a))`.
+    fn without_columns(&mut self, items: Vec<Item>, exprs: &[&Expr]) -> Vec<Item> {
+        let descriptors = exprs.iter().filter_map(|expr| match expr {
+            Expr::Function(function) if function_key(&function.name) == "descriptor" => Some(arguments_of(function)),
+            _ => None,
+        });
+        let mut gone = Vec::new();
+        for expr in descriptors.flatten().filter_map(argument_expr) {
+            gone.extend(self.implied_name(expr).map(|name| self.names.key(name)));
+        }
+        let mut items = items;
+        items.retain(|item| !matches!(item, Item::Column(column) if gone.contains(&self.names.key(column.name))));
+        items
+    }
+
+    /// A table function whose rows are computed from its arguments in an unknown way.
+    fn opaque_function(&mut self, scope: &mut Scope, key: &str, exprs: &[&Expr], alias: Option<&ast::TableAlias>, span: Span) {
+        self.trail.clear();
+        let mut lineage = Lineage::new();
+        let mut through: Option<Vec<Item>> = None;
+        for expr in exprs {
+            // A query that JSON functions are given is one value.
+            let relation = if key.starts_with("json") { None } else { self.relation_argument(expr, scope) };
+            match relation {
+                Some(result) => {
+                    self.link(scope.record, result.scope);
+                    self.use_all(Some(result.scope));
+                    through.get_or_insert_default().extend(result.columns.items.iter().cloned());
+                }
+                None => self.collect(expr, scope, Transformation, &mut lineage),
+            }
+        }
+        if let Some(items) = through {
+            let items = if key == "exclude_columns" {
+                self.without_columns(items, exprs)
+            } else {
+                let mut through = Columns::new(items).through(Transformation).items;
+                through.push(unknown_columns(span));
+                through
+            };
+            return self.add_computed(scope, items, alias, span);
         }
         let value = Value::of(lineage);
         let columns = alias.map_or(&[][..], |alias| alias.columns.as_slice());

@@ -44,7 +44,10 @@ impl Engine<'_> {
         }
         let array = Expr::CompoundIdentifier(idents.clone());
         match alias {
-            Some(_) => self.unnest(scope, &[&array], alias, None, span),
+            Some(named) => {
+                let offset = named.at.as_ref().map(|at| at.value.as_str());
+                self.unnest(scope, &[&array], alias, offset, span);
+            }
             None => {
                 let last =
                     ast::TableAlias { explicit: false, name: idents[idents.len() - 1].clone(), columns: Vec::new(), at: None };
@@ -67,6 +70,10 @@ impl Engine<'_> {
         let values: Vec<Value> = arrays.iter().map(|array| self.value(array, scope)).collect();
         let listed: Vec<Sym> =
             alias.iter().flat_map(|alias| &alias.columns).map(|column| self.names.intern(&column.name.value)).collect();
+        let mut listed = listed;
+        let counted = (offset.is_some() && self.dialect != Dialect::BigQuery && listed.len() > arrays.len())
+            .then(|| listed.pop())
+            .flatten();
         let mut items = Vec::new();
         let mut element = None;
         let open_element = arrays.iter().all(|array| may_hold_structs(array));
@@ -88,8 +95,8 @@ impl Engine<'_> {
             self.positional_elements(&values, &listed, &mut items, span);
         }
         if let Some(offset) = offset {
-            let name = match listed.get(items.len()) {
-                Some(name) => *name,
+            let name = match counted.or_else(|| listed.get(items.len()).copied()) {
+                Some(name) => name,
                 None => self.names.intern(offset),
             };
             let mut lineage = Lineage::new();
@@ -109,6 +116,8 @@ impl Engine<'_> {
             record,
             merged_away: SmallVec::new(),
             hidden: false,
+            by_alias_only: false,
+            scope: None,
         });
     }
 
@@ -162,6 +171,8 @@ impl Engine<'_> {
             record,
             merged_away: SmallVec::from_slice(&[key]),
             hidden: false,
+            by_alias_only: false,
+            scope: None,
         });
     }
 
@@ -204,6 +215,15 @@ impl Engine<'_> {
             value.merge(part, &self.names);
         }
         let names: Vec<Sym> = view.lateral_col_alias.iter().map(|ident| self.sym(ident)).collect();
+        if key == "stack"
+            && let Some(values) = self.generated(&view.lateral_view, names.len(), scope)
+        {
+            let columns = names.iter().zip(values).map(|(name, value)| Item::Column(Column { name: *name, value, span }));
+            let items = columns.collect();
+            let table = view.lateral_view_name.0.last().and_then(|part| part.as_ident()).cloned();
+            let alias = table.map(|name| ast::TableAlias { explicit: false, name, columns: Vec::new(), at: None });
+            return self.add_computed(scope, items, alias.as_ref(), span);
+        }
         let positions = key.starts_with("posexplode");
         let mut items: Vec<Item> = Vec::new();
         let fields = if key.starts_with("inline") { self.fields(&value, span) } else { Vec::new() };

@@ -12,16 +12,25 @@ pub(super) fn mend(mended: &mut Mended, dialect: Dialect) {
     removed_words(mended, dialect);
     table_commands(mended);
     match dialect {
-        Dialect::Oracle => keep_first(mended),
-        Dialect::DuckDb => duckdb(mended),
+        Dialect::DuckDb => super::duckdb::mend(mended),
+        Dialect::Oracle => {
+            keep_first(mended);
+            super::oracle::mend(mended);
+        }
         Dialect::ClickHouse => clickhouse(mended),
         Dialect::Trino => trino(mended),
         Dialect::MsSql => {
             copy::openrowset(mended);
             insert_hints(mended);
+            join_hints(mended);
         }
         Dialect::Teradata => teradata(mended),
-        Dialect::Vertica => segmentation(mended),
+        Dialect::Vertica => {
+            segmentation(mended);
+            super::vertica::mend(mended);
+        }
+        Dialect::Hive | Dialect::Spark | Dialect::Databricks => super::hive::mend(mended),
+        Dialect::BigQuery => with_expressions(mended),
         _ => {}
     }
     set_operations(mended);
@@ -61,6 +70,12 @@ fn removed_words(mended: &mut Mended, dialect: Dialect) {
         // LIMIT 1 WITH TIES
         } else if mended.is_keyword(at, K::WITH) && next("TIES") && matches!(mended.token(at.max(1) - 1), Token::Number(..)) {
             removed.push((at, at + 2));
+        // ROWS BETWEEN … AND CURRENT ROW EXCLUDE TIES
+        } else if mended.is_word(at, "EXCLUDE")
+            && matches!(before, K::ROW | K::FOLLOWING | K::PRECEDING)
+            && let Some(words) = excluded_rows(mended, at)
+        {
+            removed.push((at, at + words));
         // CREATE … AS query WITH [NO] DATA
         } else if mended.is_keyword(at, K::WITH) && (next("DATA") || (next("NO") && mended.is_word(at + 2, "DATA"))) && at > 2 {
             let end = if next("DATA") { at + 2 } else { at + 3 };
@@ -70,6 +85,15 @@ fn removed_words(mended: &mut Mended, dialect: Dialect) {
         }
     }
     mended.remove_all(&removed, "clause without lineage");
+}
+
+/// How many words `EXCLUDE TIES | GROUP | CURRENT ROW | NO OTHERS` has.
+fn excluded_rows(mended: &Mended, at: usize) -> Option<usize> {
+    match () {
+        () if mended.is_word(at + 1, "TIES") || mended.is_word(at + 1, "GROUP") => Some(2),
+        () if mended.is_word(at + 1, "CURRENT") || mended.is_word(at + 1, "NO") => Some(3),
+        () => None,
+    }
 }
 
 /// `TABLE t` as a statement or after INSERT INTO: `SELECT * FROM t`; PREPARE q FROM.
@@ -86,7 +110,11 @@ fn table_commands(mended: &mut Mended) {
         None
     };
     let at = if first { Some(0) } else { inserted };
-    if let Some(at) = at.filter(|at| mended.past_name(at + 1) == Some(mended.len())) {
+    let ends = |end: usize| {
+        end == mended.len()
+            || matches!(mended.keyword(end), K::ORDER | K::LIMIT | K::OFFSET | K::UNION | K::EXCEPT | K::INTERSECT | K::INTO)
+    };
+    if let Some(at) = at.filter(|at| mended.past_name(at + 1).is_some_and(ends)) {
         let place = mended.place(at);
         mended.tokens.splice(at..=at, phrase("SELECT * FROM", &[], place));
         mended.note("table command", place);
@@ -104,50 +132,6 @@ fn keep_first(mended: &mut Mended) {
     }
 }
 
-fn duckdb(mended: &mut Mended) {
-    let mut at = 0;
-    while at < mended.len() {
-        // x ** 2
-        if mended.is(at, &Token::Mul) && mended.is(at + 1, &Token::Mul) {
-            mended.remove(at, at + 1, "power");
-        // LIMIT 10%
-        } else if mended.is(at, &Token::Mod) && at > 1 && mended.is_keyword(at - 2, K::LIMIT) {
-            mended.remove(at, at + 1, "percent");
-        // FILTER (x > 1)
-        } else if mended.is_keyword(at, K::FILTER) && mended.is(at + 1, &Token::LParen) && !mended.is_keyword(at + 2, K::WHERE) {
-            let place = mended.place(at + 1);
-            mended.tokens.insert(at + 2, keyword_at("WHERE", place));
-            mended.note("filter", place);
-        } else if mended.is_keyword(at, K::BY) && mended.is_word(at + 1, "POSITION") && mended.is_keyword(0, K::INSERT) {
-            mended.remove(at, at + 2, "insert by position");
-        } else if mended.is(at, &Token::LBracket) {
-            comprehension(mended, at);
-        }
-        at += 1;
-    }
-}
-
-/// `[e FOR x IN list IF c]` is `list_transform(list, x -> e, c)`.
-fn comprehension(mended: &mut Mended, at: usize) {
-    let Some(end) = mended.past_group(at) else { return };
-    let clause = |from: usize, keyword: K| mended.find(from, end - 1, |mended, at| mended.is_keyword(at, keyword));
-    let Some(by) = clause(at + 1, K::FOR) else { return };
-    let Some(list) = clause(by + 1, K::IN) else { return };
-    let test = clause(list + 1, K::IF);
-    let place = mended.span(at, end);
-    let mut tokens = phrase("list_transform (", &[], place);
-    tokens.extend(mended.slice(list + 1, test.unwrap_or(end - 1)));
-    for body in [Some((at + 1, by)), test.map(|test| (test + 1, end - 1))].into_iter().flatten() {
-        tokens.push(symbol_at(Token::Comma, place));
-        tokens.extend(mended.slice(by + 1, list));
-        tokens.push(symbol_at(Token::Arrow, place));
-        tokens.extend(mended.slice(body.0, body.1));
-    }
-    tokens.push(symbol_at(Token::RParen, place));
-    mended.tokens.splice(at..end, tokens);
-    mended.note("list comprehension", place);
-}
-
 fn clickhouse(mended: &mut Mended) {
     let mut at = 1;
     while at < mended.len() {
@@ -159,7 +143,7 @@ fn clickhouse(mended: &mut Mended) {
             mended.tokens[at] = TokenWithSpan::new(Token::Word(word), mended.tokens[at].span);
             mended.note("tuple element", mended.place(at));
         // JOIN b USING id, x
-        } else if mended.is_keyword(at, K::USING) && mended.is_name(at + 1) && mended.keyword(at + 1) == K::NoKeyword {
+        } else if mended.is_keyword(at, K::USING) && mended.is_name(at + 1) {
             let mut end = at + 2;
             while mended.is(end, &Token::Comma) && mended.is_name(end + 1) {
                 end += 2;
@@ -169,16 +153,8 @@ fn clickhouse(mended: &mut Mended) {
             mended.tokens.insert(at + 1, symbol_at(Token::LParen, place));
             mended.note("using without brackets", place);
         // * APPLY(f)
-        } else if mended.is_keyword(at, K::APPLY)
-            && mended.is(at + 1, &Token::LParen)
-            && mended.is_name(at + 2)
-            && mended.is(at + 3, &Token::RParen)
-            && mended.is(at - 1, &Token::Mul)
-        {
-            let place = mended.place(at);
-            let function = mended.slice(at + 2, at + 3);
-            mended.tokens.splice(at - 1..at + 4, phrase("$1 ( columns ( * ) )", &[&function], place));
-            mended.note("apply", place);
+        } else if mended.is_keyword(at, K::APPLY) && mended.is(at + 1, &Token::LParen) {
+            super::clickhouse::apply(mended, at);
         }
         at += 1;
     }
@@ -222,8 +198,28 @@ fn insert_hints(mended: &mut Mended) {
     }
 }
 
-/// `DELETE FROM t ALL`, `UPDATE t FROM a SET …`.
+/// `DELETE FROM t ALL`, `x (NAMED y)`, `x (FORMAT '…')`, `ON COMMIT PRESERVE ROWS`.
 fn teradata(mended: &mut Mended) {
+    let mut at = 1;
+    while at < mended.len() {
+        if mended.is(at, &Token::LParen) && mended.is_word(at + 1, "NAMED") && mended.is(at + 3, &Token::RParen) {
+            let (place, name) = (mended.place(at), mended.slice(at + 2, at + 3));
+            mended.tokens.splice(at..at + 4, phrase("AS $1", &[&name], place));
+            mended.note("named", place);
+        } else if mended.is(at, &Token::LParen)
+            && (mended.is_word(at + 1, "FORMAT") || mended.is_word(at + 1, "TITLE"))
+            && mended.is(at + 3, &Token::RParen)
+        {
+            mended.remove(at, at + 4, "format");
+        } else if mended.is_keyword(at, K::ON) && mended.is_keyword(at + 1, K::COMMIT) && mended.is_keyword(0, K::CREATE) {
+            mended.remove(at, at + 4, "on commit");
+            let data = mended.is_keyword(at.saturating_sub(2), K::WITH) && mended.is_word(at - 1, "DATA");
+            if data && at == mended.len() {
+                mended.remove(at - 2, at, "with data");
+            }
+        }
+        at += 1;
+    }
     let end = mended.len();
     if mended.is_keyword(0, K::DELETE) && end > 2 && mended.is_keyword(end - 1, K::ALL) {
         mended.remove(end - 1, end, "delete all");
@@ -262,4 +258,42 @@ fn set_operations(mended: &mut Mended) {
         }
         at += 1;
     }
+}
+
+/// BigQuery's `WITH(p AS x + 1, q AS p * 2, q)` names values on the way to one.
+fn with_expressions(mended: &mut Mended) {
+    const MOST: usize = 200;
+    for _ in 0..MOST {
+        let found = (1..mended.len()).find_map(|at| {
+            let named = mended.is_keyword(at, K::WITH) && mended.is(at + 1, &Token::LParen) && mended.is_keyword(at + 3, K::AS);
+            named.then(|| mended.past_group(at + 1)).flatten().map(|end| (at, end))
+        });
+        let Some((at, end)) = found else { return };
+        let place = mended.span(at, end);
+        let mut named: Vec<TokenWithSpan> = Vec::new();
+        let mut start = at + 2;
+        while mended.is_keyword(start + 1, K::AS)
+            && let Some(comma) = mended.find(start, end - 1, |mended, at| mended.is(at, &Token::Comma))
+        {
+            let (name, value) = (mended.slice(start, start + 1), mended.slice(start + 2, comma));
+            named.extend(phrase(if named.is_empty() { "$2 AS $1" } else { ", $2 AS $1" }, &[&name, &value], place));
+            start = comma + 1;
+        }
+        let result = mended.slice(start, end - 1);
+        let tokens = phrase("( SELECT $1 FROM ( SELECT $2 ) )", &[&result, &named], place);
+        mended.tokens.splice(at..end, tokens);
+        mended.note("with expression", place);
+    }
+}
+
+/// `INNER HASH JOIN`, `LEFT LOOP JOIN`.
+fn join_hints(mended: &mut Mended) {
+    let hints = ["HASH", "LOOP", "MERGE", "REMOTE"];
+    let hint = |at: usize| {
+        hints.iter().any(|word| mended.is_word(at, word))
+            && mended.is_keyword(at + 1, K::JOIN)
+            && matches!(mended.keyword(at - 1), K::INNER | K::LEFT | K::RIGHT | K::FULL | K::OUTER)
+    };
+    let found: Vec<(usize, usize)> = (1..mended.len()).filter(|at| hint(*at)).map(|at| (at, at + 1)).collect();
+    mended.remove_all(&found, "join hint");
 }

@@ -246,6 +246,47 @@ pub(super) fn strip(mended: &mut Mended) {
         return;
     }
     let Some((_, after)) = created(mended, K::TABLE).or_else(|| created(mended, K::VIEW)) else { return };
-    let Some(mark) = query_mark(mended, after) else { return };
-    mended.remove(after, mark, "column definitions");
+    match query_mark(mended, after) {
+        Some(mark) => mended.remove(after, mark, "column definitions"),
+        None => bare_columns(mended, after),
+    }
+}
+
+/// Keeps of every column in the brackets at `open` its name and type.
+fn bare_columns(mended: &mut Mended, open: usize) {
+    if !mended.is(open, &Token::LParen) {
+        return;
+    }
+    let Some(end) = mended.past_group(open) else { return };
+    let mut removed = Vec::new();
+    let mut start = open + 1;
+    while start < end - 1 {
+        let comma = mended.find(start, end - 1, |mended, at| mended.is(at, &Token::Comma)).unwrap_or(end - 1);
+        let constraint = matches!(
+            mended.keyword(start),
+            K::PRIMARY | K::FOREIGN | K::CONSTRAINT | K::UNIQUE | K::INDEX | K::KEY | K::PERIOD | K::FULLTEXT | K::EXCLUDE
+        );
+        let kept = if constraint { start } else { past_type(mended, start + 1).min(comma) };
+        match constraint {
+            true if comma + 1 < end => removed.push((start, comma + 1)),
+            true => removed.push((start - usize::from(start > open + 1), comma)),
+            false if kept < comma => removed.push((kept, comma)),
+            false => {}
+        }
+        start = comma + 1;
+    }
+    if !removed.is_empty() {
+        mended.remove_all(&removed, "column definitions");
+    }
+}
+
+/// Past the type that begins at `at`: its word, and what it has in brackets.
+fn past_type(mended: &Mended, at: usize) -> usize {
+    let mut at = mended.past_name(at).unwrap_or(at + 1);
+    if mended.is(at, &Token::Lt) {
+        at = mended.past_angles(at).unwrap_or(at);
+    } else if mended.is(at, &Token::LParen) {
+        at = mended.past_group(at).unwrap_or(at);
+    }
+    at
 }

@@ -8,7 +8,8 @@ use crate::model::Dialect;
 pub(super) fn mend(mut mended: Mended, dialect: Dialect) -> Vec<Mended> {
     partition_before_columns(&mut mended);
     query_in_brackets(&mut mended);
-    if mended.is_keyword(0, K::FROM)
+    let from_first = mended.is_keyword(0, K::FROM) || ctes_end(&mended).is_some();
+    if from_first
         && matches!(dialect, Dialect::Hive | Dialect::Spark | Dialect::Databricks | Dialect::Generic)
         && let Some(inserts) = hive(&mended)
     {
@@ -61,8 +62,9 @@ const MOST_COPIED: usize = 500_000;
 fn hive(mended: &Mended) -> Option<Vec<Mended>> {
     let inserts: Vec<usize> = positions(mended, K::INSERT);
     let first = *inserts.first()?;
-    let source = mended.slice(0, first);
-    if inserts.len().saturating_mul(source.len()) > MOST_COPIED {
+    let with = ctes_end(mended).unwrap_or(0);
+    let (ctes, source) = (mended.slice(0, with), mended.slice(with, first));
+    if inserts.len().saturating_mul(first) > MOST_COPIED {
         return None;
     }
     let mut out = Vec::new();
@@ -77,12 +79,24 @@ fn hive(mended: &Mended) -> Option<Vec<Mended>> {
                 )
             })
             .unwrap_or(end);
-        let mut tokens = mended.slice(*start, clauses);
+        let mut tokens = mended.slice(*start, select);
+        tokens.extend(ctes.iter().cloned());
+        tokens.extend(mended.slice(select, clauses));
         tokens.extend(source.iter().cloned());
         tokens.extend(mended.slice(clauses, end));
         out.push(Mended { tokens, mends: vec![("multi-insert", mended.span(*start, end))] });
     }
     Some(out)
+}
+
+/// Where the CTEs before `FROM source INSERT …` end.
+fn ctes_end(mended: &Mended) -> Option<usize> {
+    if !mended.is_keyword(0, K::WITH) {
+        return None;
+    }
+    let from = mended.find_keyword(1, K::FROM)?;
+    mended.find_keyword(1, K::INSERT).filter(|insert| from < *insert)?;
+    Some(from).filter(|from| mended.is(from - 1, &Token::RParen))
 }
 
 fn positions(mended: &Mended, keyword: K) -> Vec<usize> {

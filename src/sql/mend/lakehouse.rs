@@ -23,7 +23,6 @@ pub(super) fn mend(mended: &mut Mended, dialect: Dialect) {
     if mended.is_keyword(0, K::INSERT) {
         insert_clauses(mended);
     }
-    transform(mended);
 }
 
 /// `STREAM(t)` and `STREAM t` in FROM name t.
@@ -113,18 +112,5 @@ fn insert_clauses(mended: &mut Mended) {
     }
     if let Some(directory) = mended.find(1, query, |mended, at| mended.is_keyword(at, K::DIRECTORY)) {
         mended.remove(directory + 2, query, "directory format");
-    }
-}
-
-/// `SELECT TRANSFORM (…) USING 'script' AS (a, b)`: computed from what is passed.
-fn transform(mended: &mut Mended) {
-    let Some(at) = (1..mended.len())
-        .find(|at| mended.is_word(*at, "TRANSFORM") && mended.is_keyword(at - 1, K::SELECT) && mended.is(at + 1, &Token::LParen))
-    else {
-        return;
-    };
-    let Some(end) = mended.past_group(at + 1) else { return };
-    if mended.is_keyword(end, K::USING) {
-        mended.remove(end, end + 2, "script");
     }
 }

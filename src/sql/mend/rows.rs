@@ -5,7 +5,7 @@ use sqlparser::{
     tokenizer::{Token, TokenWithSpan},
 };
 
-use super::{Mended, phrase};
+use super::{Mended, phrase, symbol_at};
 use crate::model::Dialect;
 
 pub(super) fn mend(mended: &mut Mended, dialect: Dialect) {
@@ -134,6 +134,7 @@ fn merge(mended: &mut Mended) {
         mended.tokens.splice(end - 2..end, every);
         mended.note("remove duplicates", place);
     }
+    merge_using(mended);
     for at in (1..mended.len()).rev() {
         let by_name = mended.is_keyword(at, K::BY) && mended.is_keyword(at + 1, K::NAME);
         if by_name && mended.is_keyword(at - 1, K::INSERT) {
@@ -148,8 +149,53 @@ fn merge(mended: &mut Mended) {
     }
 }
 
-/// Exasol's `EXPORT table | (query) INTO …`: what is read.
+/// DuckDB's `MERGE INTO t USING s USING (id)`, and UPDATE and INSERT of whole rows.
+fn merge_using(mended: &mut Mended) {
+    let group = |at: &usize| mended.is_keyword(*at, K::USING) && mended.is(at + 1, &Token::LParen) && mended.is_name(at - 1);
+    let Some(target) = mended.find_keyword(1, K::USING) else { return };
+    if let Some(at) = (target + 2..mended.len()).find(group)
+        && let Some(end) = mended.past_group(at + 1)
+    {
+        let place = mended.span(at, end);
+        let (left, right) = (mended.slice(target - 1, target), mended.slice(at - 1, at));
+        let mut condition = Vec::new();
+        for column in at + 2..end - 1 {
+            if !mended.is_name(column) {
+                continue;
+            }
+            let column = mended.slice(column, column + 1);
+            let period = [symbol_at(Token::Period, place)];
+            let equals = [symbol_at(Token::Eq, place)];
+            let words = if condition.is_empty() { "ON $1 $3 $4 $5 $2 $3 $4" } else { "AND $1 $3 $4 $5 $2 $3 $4" };
+            condition.extend(phrase(words, &[&left, &right, &period, &column, &equals], place));
+        }
+        mended.tokens.splice(at..end, condition);
+        mended.note("merge using", place);
+    }
+    for at in (1..mended.len()).rev() {
+        let whole = at + 1 == mended.len() || mended.is_keyword(at + 1, K::WHEN);
+        let words = match mended.keyword(at) {
+            K::UPDATE => "UPDATE SET *",
+            K::INSERT => "INSERT *",
+            _ => continue,
+        };
+        if whole && mended.is_keyword(at - 1, K::THEN) {
+            let place = mended.place(at);
+            mended.tokens.splice(at..=at, phrase(words, &[], place));
+            mended.note("whole row", place);
+        }
+    }
+}
+
+/// Exasol's `EXPORT table | (query) INTO …`: what is read. Hive's `EXPORT TABLE t TO '/path'`.
 fn export(mended: &mut Mended) {
+    if mended.is_keyword(1, K::TABLE)
+        && let Some(end) = mended.past_name(2)
+        && let Some(to) = mended.find_keyword(end, K::TO)
+    {
+        let parts = [(2, end), (to + 1, to + 2)];
+        return rewrite(mended, "INSERT OVERWRITE DIRECTORY $2 SELECT * FROM $1", &parts, "export");
+    }
     if mended.is(1, &Token::LParen)
         && let Some(end) = mended.past_group(1)
     {

@@ -161,7 +161,8 @@ impl Reader<'_> {
         if is(0, "RETURN") {
             return self.expression(tokens.get(1..)?).ok().map(|value| Body::Expressions(vec![value]));
         }
-        if word(1) == ":=" {
+        let assigns = word(1) == ":=" || (self.routines > 0 && word(1) == "=" && tokens[0].kind == Kind::Word(K::NoKeyword));
+        if assigns {
             let variables = vec![self.text_of(tokens[0])];
             let rest = tokens.get(2..)?;
             if has_query(rest)
@@ -171,6 +172,12 @@ impl Reader<'_> {
             }
             let value = self.expression(rest).ok()?;
             return Some(Body::Assign { variables, value: Assigned::Value(Box::new(value)) });
+        }
+        if is(0, "SET") && (is(1, "VAR") || is(1, "VARIABLE")) && word(3) == "=" {
+            return Some(self.declaration(tokens.get(2..)?));
+        }
+        if let Some(body) = self.row_assignment(tokens) {
+            return Some(body);
         }
         if is(0, "FETCH") {
             return self.fetch(tokens);
@@ -188,6 +195,21 @@ impl Reader<'_> {
             return Some(self.declaration(tokens.get(1..)?));
         }
         None
+    }
+
+    /// `NEW.x := e`, `SET NEW.x = e`, `:new.x := e` in a trigger.
+    fn row_assignment(&self, tokens: &[Token]) -> Option<Body> {
+        let set = usize::from(tokens.first()?.keyword() == K::SET);
+        let from = set + usize::from(tokens.get(set)?.of(self.text) == ":");
+        let [row, period, column, mark, value @ ..] = tokens.get(from..)? else { return None };
+        let is_row = row.of(self.text).trim_start_matches(':').eq_ignore_ascii_case("new");
+        let assigns = mark.of(self.text) == ":=" || (mark.of(self.text) == "=" && set == 1);
+        if self.routines == 0 || !is_row || period.kind != Kind::Period || !assigns {
+            return None;
+        }
+        let value = self.expression(value).ok()?;
+        let variables = vec![format!("new.{}", self.text_of(*column))];
+        Some(Body::Assign { variables, value: Assigned::Value(Box::new(value)) })
     }
 
     /// What still is no failure after parsing failed: bare calls, commands that move no data.
@@ -270,10 +292,16 @@ impl Reader<'_> {
         ];
         let first = tokens.first()?;
         let word = first.of(self.text);
-        if word.eq_ignore_ascii_case("DECLARE") && self.routines > 0 {
-            return Some(self.declaration(tokens.get(1..)?));
+        if word.eq_ignore_ascii_case("DECLARE") {
+            let skipped =
+                |token: &&Token| matches!(token.keyword(), K::OR | K::REPLACE | K::VARIABLE) || token.is_word(self.text, "VAR");
+            let named = 1 + tokens.iter().skip(1).take_while(skipped).count();
+            return Some(self.declaration(tokens.get(named..)?));
         }
-        if matches!(first.kind, Kind::Word(_)) && !has_query(tokens) && QUIET.iter().any(|quiet| word.eq_ignore_ascii_case(quiet))
+        let grants = matches!(first.keyword(), K::GRANT | K::REVOKE | K::DENY);
+        if matches!(first.kind, Kind::Word(_))
+            && (grants || !has_query(tokens))
+            && QUIET.iter().any(|quiet| word.eq_ignore_ascii_case(quiet))
         {
             return Some(Body::Nothing);
         }
@@ -297,7 +325,8 @@ impl Reader<'_> {
             .skip(1)
             .take(6)
             .any(|token| matches!(token.keyword(), K::TABLE | K::VIEW) && !token.is_word(self.text, "FUNCTION"));
-        let moves = verb != K::ALTER && relation;
+        let view = verb == K::CREATE && tokens.iter().take(6).any(|token| token.keyword() == K::VIEW);
+        let moves = verb != K::ALTER && relation && !view;
         let renames = tokens.iter().any(|token| matches!(token.keyword(), K::RENAME | K::SWAP | K::EXCHANGE));
         (!(moves || relation && renames)).then_some(Body::Nothing)
     }

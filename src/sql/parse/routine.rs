@@ -22,9 +22,12 @@ impl Reader<'_> {
         if self.routines >= DEEPEST {
             return None;
         }
+        if let Some(at) = (1..tokens.len().min(8)).find(|at| tokens[*at].is_word(self.text, "PACKAGE")) {
+            return self.package(tokens, at);
+        }
         let at = self.kind_word(tokens)?;
         let mut kind = if tokens[at].is_word(self.text, "FUNCTION") { RoutineKind::Function } else { RoutineKind::Procedure };
-        if kind == RoutineKind::Function && tokens[at - 1].keyword() == K::TABLE {
+        if kind == RoutineKind::Function && at > 0 && tokens[at - 1].keyword() == K::TABLE {
             kind = RoutineKind::TableFunction;
         }
         let mut start = at + 1;
@@ -46,11 +49,82 @@ impl Reader<'_> {
         }
         let returns = self.returned_columns(tokens, after);
         let replaces = tokens.iter().take(at).any(|token| matches!(token.keyword(), K::REPLACE | K::ALTER));
-        Some(Body::Routine(Box::new(Routine { name, kind, parameters, returns, body, replaces })))
+        let fires_on = if tokens[at].is_word(self.text, "TRIGGER") { self.fires_on(tokens, after) } else { None };
+        Some(Body::Routine(Box::new(Routine { name, kind, parameters, returns, body, replaces, fires_on })))
+    }
+
+    /// The table behind ON, and the names that REFERENCING gives to its rows.
+    fn fires_on(&self, tokens: &[Token], after: usize) -> Option<(RelationName, Vec<String>)> {
+        let on = (after..tokens.len()).find(|at| tokens[*at].keyword() == K::ON)?;
+        let (table, mut at) = self.name(tokens, on + 1)?;
+        let mut names = Vec::new();
+        if tokens.get(at).is_some_and(|token| token.is_word(self.text, "REFERENCING")) {
+            at += 1;
+            while tokens.get(at).is_some_and(|token| token.is_word(self.text, "NEW") || token.is_word(self.text, "OLD")) {
+                at += 1;
+                while tokens.get(at).is_some_and(|token| matches!(token.keyword(), K::TABLE | K::ROW | K::AS)) {
+                    at += 1;
+                }
+                names.push(content(tokens.get(at)?.of(self.text), self.options.dialect));
+                at += 1;
+            }
+        }
+        Some((table, names))
+    }
+
+    /// Where the only statement of `FOR EACH ROW statement` begins.
+    fn row_statement(&self, tokens: &[Token], after: usize) -> Option<usize> {
+        let each = (after..tokens.len()).find(|at| tokens[*at].is_word(self.text, "EACH"))?;
+        let mut at = each + 2;
+        if tokens.get(at)?.keyword() == K::WHEN {
+            at = closing(tokens, at + 1) + 1;
+        } else if tokens.get(at)?.is_word(self.text, "FOLLOWS") || tokens.get(at)?.is_word(self.text, "PRECEDES") {
+            at += 2;
+        }
+        tokens.get(at).filter(|first| !matches!(first.keyword(), K::BEGIN | K::EXECUTE | K::DECLARE))?;
+        Some(at)
+    }
+
+    /// Oracle's `CREATE PACKAGE BODY p IS …`: its procedures and functions, each called `p.name`.
+    fn package(&self, tokens: &[Token], at: usize) -> Option<Body> {
+        if !tokens.get(at + 1)?.is_word(self.text, "BODY") {
+            return Some(Body::Nothing);
+        }
+        let (name, after) = self.name(tokens, at + 2)?;
+        let offset = self.tokens.iter().position(|token| token.start == tokens[0].start)?;
+        let mut body = Vec::new();
+        let mut at = after + 1;
+        while at < tokens.len() {
+            if !["PROCEDURE", "FUNCTION"].iter().any(|word| tokens[at].is_word(self.text, word)) {
+                at += 1;
+                continue;
+            }
+            let range = (offset + at, offset + tokens.len());
+            let end = split::member_end(self.text, self.tokens, range, self.options.dialect) - offset;
+            let member = tokens.get(at..end.max(at + 1))?;
+            let inner = Reader { routines: self.routines + 1, ..*self };
+            if let Some(Body::Routine(mut routine)) = inner.routine(member) {
+                let parts = name.parts.iter().chain(&routine.name.parts).cloned();
+                routine.name = RelationName::new(parts.collect::<Vec<_>>());
+                let span = super::heads::place(member);
+                let body_of = Body::Routine(routine);
+                body.push(Parsed {
+                    span,
+                    body: body_of,
+                    mends: Vec::new(),
+                    conditional: false,
+                    height: super::measure(member).height(),
+                });
+            }
+            at = end.max(at + 1);
+        }
+        let (kind, parameters, returns) = (RoutineKind::Procedure, Vec::new(), Vec::new());
+        let replaces = tokens.iter().take(at).any(|token| token.keyword() == K::REPLACE);
+        Some(Body::Routine(Box::new(Routine { name, kind, parameters, returns, body, replaces, fires_on: None })))
     }
 
     fn kind_word(&self, tokens: &[Token]) -> Option<usize> {
-        (1..tokens.len().min(10)).find(|at| {
+        (0..tokens.len().min(10)).find(|at| {
             ["PROCEDURE", "PROC", "FUNCTION", "TRIGGER", "TASK", "EVENT", "ALERT"]
                 .iter()
                 .any(|word| tokens[*at].is_word(self.text, word))
@@ -171,6 +245,7 @@ impl Reader<'_> {
             {
                 mark + 2
             }
+            (None, _) if self.row_statement(tokens, after).is_some() => self.row_statement(tokens, after)?,
             (None, Some(mark)) if kind != RoutineKind::Function || self.is_query(tokens, mark + 1) => mark + 1,
             (None, _) => {
                 let mark = (after..tokens.len())

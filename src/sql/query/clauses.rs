@@ -89,10 +89,10 @@ impl Engine<'_> {
     ) {
         let span = self.bytes(expr.span());
         let output = match expr {
-            Expr::Value(value) => ordinal(&value.value).and_then(|at| items.get(at)).map(|(item, _)| item),
+            Expr::Value(value) => ordinal(&value.value).and_then(|at| items.get(at)),
             Expr::Identifier(ident) => {
                 let key = self.key(ident);
-                let named = items.iter().map(|(item, _)| item).find(|item| self.names.key(item_name(item)) == key);
+                let named = items.iter().find(|(item, _)| self.names.key(item_name(item)) == key);
                 let column_first = kind == RowEdgeKind::GroupBy
                     && scope.inputs.iter().any(|input| {
                         let name = self.names.intern(&ident.value);
@@ -103,8 +103,11 @@ impl Engine<'_> {
             _ => None,
         };
         match output {
-            Some(Item::Column(column)) => {
+            Some((Item::Column(column), recorded)) => {
                 let lineage = column.value.lineage.clone();
+                for link in &recorded.links {
+                    self.link(scope.record, *link);
+                }
                 self.scope(scope.record).clauses.push((kind, word, span));
                 self.decide_rows(scope.record, kind, span, &lineage);
             }
@@ -158,6 +161,9 @@ impl Engine<'_> {
         self.scope(scope.record).clauses.push((RowEdgeKind::GroupBy, word, span));
         for (item, recorded) in items {
             if keep(recorded.step) {
+                for link in &recorded.links {
+                    self.link(scope.record, *link);
+                }
                 let lineage = item_origins(item);
                 self.decide_rows(scope.record, RowEdgeKind::GroupBy, span, &lineage);
             }

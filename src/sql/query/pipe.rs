@@ -3,20 +3,50 @@
 use super::set_operation::all_origins;
 use crate::model::{RowEdgeKind, ScopeKind, Span};
 use crate::sql::{
-    engine::{Engine, QueryResult},
+    engine::{Engine, QueryResult, ScopeIndex},
     names::Sym,
-    scope::Scope,
+    scope::{Input, InputColumns, Scope},
     value::{Columns, Item},
 };
 use sqlparser::ast::{self, Expr};
 use std::rc::Rc;
 
+/// A name that stays in sight along a pipe, its columns, and the scope that yields them.
+pub(crate) type Range = (Sym, Rc<Columns>, Option<ScopeIndex>);
+
 impl Engine<'_> {
     // Pipe syntax (BigQuery: "Work with the pipe query syntax").
 
+    /// `FROM a JOIN b …` at the head of a pipe: its rows, and what is in sight by name.
+    pub(crate) fn piped_from(&mut self, select: &ast::Select, parent: Option<&Scope>) -> (QueryResult, Vec<Range>) {
+        let record = self.open_scope(ScopeKind::Select, crate::sql::spans::span_of(select));
+        let mut scope = Scope::new(record, parent);
+        for from in &select.from {
+            self.table_with_joins(&mut scope, from, parent);
+        }
+        for view in &select.lateral_views {
+            self.lateral_view(&mut scope, view);
+        }
+        let span = crate::sql::spans::span_of(select);
+        let items = self.star(&scope, span);
+        let ranges = self.ranges(&scope);
+        (self.finish(&mut scope, items), ranges)
+    }
+
+    /// The inputs of a scope that later operators may name.
+    fn ranges(&mut self, scope: &Scope) -> Vec<Range> {
+        let mut ranges = Vec::new();
+        for input in scope.inputs.iter().filter(|input| input.alias != Sym::NONE) {
+            let whole = Input { merged_away: Default::default(), ..input.clone() };
+            let items = whole.star(self, Span::default()).into_iter().map(|(item, _)| item).collect();
+            ranges.push((input.alias, Rc::new(Columns::new(items)), input.scope));
+        }
+        ranges
+    }
+
     pub(crate) fn pipe(
         &mut self,
-        mut result: QueryResult,
+        (mut result, mut ranges): (QueryResult, Vec<Range>),
         operators: &[ast::PipeOperator],
         parent: Option<&Scope>,
         span: sqlparser::tokenizer::Span,
@@ -26,9 +56,13 @@ impl Engine<'_> {
         for operator in operators {
             if let ast::PipeOperator::As { alias: name } = operator {
                 alias = self.key(name);
+                ranges.clear();
                 continue;
             }
-            result = self.pipe_step(result, operator, alias, parent, span);
+            result = self.pipe_step(result, operator, (alias, &mut ranges), parent, span);
+            if matches!(operator, ast::PipeOperator::Join(_)) {
+                alias = Sym::NONE;
+            }
         }
         result
     }
@@ -37,13 +71,28 @@ impl Engine<'_> {
         &mut self,
         from: QueryResult,
         operator: &ast::PipeOperator,
-        alias: Sym,
+        (alias, ranges): (Sym, &mut Vec<Range>),
         parent: Option<&Scope>,
         span: Span,
     ) -> QueryResult {
         let record = self.open_scope(ScopeKind::Select, span);
         let mut scope = Scope::new(record, parent);
         self.add_result(&mut scope, &from, alias, span);
+        let first = scope.inputs[0].record;
+        for (alias, columns, yields) in ranges.iter() {
+            scope.inputs.push(Input {
+                alias: *alias,
+                path: Default::default(),
+                relation: InputColumns::Derived(Rc::clone(columns)),
+                element: None,
+                open_element: false,
+                record: first,
+                merged_away: Default::default(),
+                hidden: true,
+                by_alias_only: true,
+                scope: *yields,
+            });
+        }
         let mut items = Vec::new();
         match operator {
             ast::PipeOperator::Where { expr } => {
@@ -100,6 +149,7 @@ impl Engine<'_> {
             ast::PipeOperator::Join(join) => {
                 self.join(&mut scope, join, parent);
                 items = self.star(&scope, span);
+                *ranges = self.ranges(&scope);
             }
             ast::PipeOperator::OrderBy { exprs } => {
                 for order in exprs {
@@ -126,6 +176,20 @@ impl Engine<'_> {
             | ast::PipeOperator::Limit { .. }
             | ast::PipeOperator::TableSample { .. }
             | ast::PipeOperator::As { .. } => items = self.star(&scope, span),
+        }
+        if !matches!(
+            operator,
+            ast::PipeOperator::Where { .. }
+                | ast::PipeOperator::Extend { .. }
+                | ast::PipeOperator::Join(_)
+                | ast::PipeOperator::OrderBy { .. }
+                | ast::PipeOperator::Limit { .. }
+                | ast::PipeOperator::TableSample { .. }
+                | ast::PipeOperator::Set { .. }
+                | ast::PipeOperator::Drop { .. }
+                | ast::PipeOperator::Rename { .. }
+        ) {
+            ranges.clear();
         }
         self.finish(&mut scope, items)
     }

@@ -63,6 +63,7 @@ impl Engine<'_> {
         let span = self.scopes[branch.scope as usize].span;
         self.record_input(scope, Sym::NONE, branch.scope, span);
         self.link(scope, branch.scope);
+        self.use_all(Some(branch.scope));
     }
 
     pub(crate) fn record_set_columns(&mut self, scope: ScopeIndex, columns: &Columns) {

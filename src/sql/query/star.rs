@@ -25,11 +25,25 @@ impl Engine<'_> {
 
     /// DuckDB's `COLUMNS(…)`: one output per column that matches.
     pub(crate) fn expanded_columns(&mut self, expr: &Expr, scope: &Scope, items: &mut Vec<(Item, Recorded)>) -> bool {
+        if self.dialect == Dialect::Hive
+            && let Expr::Identifier(ident) = expr
+        {
+            return self.named_by_pattern(ident, scope, items);
+        }
         if !matches!(self.dialect, Dialect::DuckDb | Dialect::ClickHouse) {
             return false;
         }
-        let Some(call) = find_columns_call(expr) else { return false };
-        let star = self.star(scope, span_of(expr));
+        if let Some(fields) = self.unnested_struct(expr, scope) {
+            items.extend(fields);
+            return true;
+        }
+        let Some((name, call)) = find_columns_call(expr) else { return false };
+        let outer = ast::ObjectName(name.0[..name.0.len() - 1].to_vec());
+        let star = if outer.0.is_empty() { None } else { self.input_star(&outer, scope, span_of(expr)) };
+        let star = match star {
+            Some(star) => star,
+            None => self.star(scope, span_of(expr)),
+        };
         let star = match call.first() {
             Some(ast::FunctionArg::Unnamed(ast::FunctionArgExpr::WildcardWithOptions(options))) => {
                 self.star_options(star, options, scope)
@@ -42,11 +56,8 @@ impl Engine<'_> {
             None => return false,
         };
         let kind = if crate::sql::expr::aggregates(expr) { ColumnEdgeKind::Aggregation } else { ColumnEdgeKind::Transformation };
-        let kind = if matches!(expr, Expr::Function(function) if crate::sql::expr::function_key(&function.name) == "columns") {
-            ColumnEdgeKind::Identity
-        } else {
-            kind
-        };
+        let kind =
+            if matches!(expr, Expr::Function(function) if is_columns(&function.name)) { ColumnEdgeKind::Identity } else { kind };
         items.extend(star.into_iter().map(|(item, recorded)| match item {
             Item::Column(column) => (Item::Column(Column { value: column.value.through(kind), ..column }), recorded),
             Item::Star(star) => (Item::Star(star.through(kind)), recorded),
@@ -54,10 +65,64 @@ impl Engine<'_> {
         true
     }
 
+    /// DuckDB's `unnest({'p': x, 'q': y})`: an output per field.
+    fn unnested_struct(&mut self, expr: &Expr, scope: &Scope) -> Option<Vec<(Item, Recorded)>> {
+        let Expr::Function(function) = expr else { return None };
+        if self.dialect != Dialect::DuckDb || crate::sql::expr::function_key(&function.name) != "unnest" {
+            return None;
+        }
+        let arguments = crate::sql::expr::arguments_of(function);
+        let inner = arguments.first().copied().and_then(crate::sql::expr::argument_expr)?;
+        let recursive = arguments.iter().any(
+            |argument| matches!(argument, ast::FunctionArg::Named { name, .. } if name.value.eq_ignore_ascii_case("recursive")),
+        );
+        if !recursive && !matches!(inner, Expr::Dictionary(_)) {
+            return None;
+        }
+        self.trail.clear();
+        let value = self.value(inner, scope);
+        let reads = std::mem::take(&mut self.trail);
+        let fields = value.fields.as_ref()?;
+        let recorded = Recorded { step: Step::Copies, reads, links: Vec::new() };
+        Some(fields.items.iter().map(|item| (item.clone(), recorded.clone())).collect())
+    }
+
+    /// Hive's `` `(ds|hr)?+.+` `` names every column that it matches.
+    fn named_by_pattern(&mut self, ident: &ast::Ident, scope: &Scope, items: &mut Vec<(Item, Recorded)>) -> bool {
+        if ident.quote_style != Some('`') || !ident.value.contains(['|', '*', '+', '?', '(']) {
+            return false;
+        }
+        // Possessive quantifiers are the plain ones here: nothing follows that could take back.
+        let pattern = format!("^(?i:{})$", ident.value.replace("?+", "?").replace("*+", "*").replace("++", "+"));
+        let Ok(pattern) = regex::RegexBuilder::new(&pattern).size_limit(1 << 18).build() else { return false };
+        let negative = ident.value.strip_suffix(")?+.+").and_then(|inner| inner.strip_prefix('('));
+        let excluded: Vec<&str> = negative.map(|inner| inner.split('|').collect()).unwrap_or_default();
+        let span = self.bytes(ident.span);
+        let mut star = self.star(scope, span);
+        star.retain(|(item, _)| match item {
+            Item::Column(column) => {
+                let name = self.names.text(column.name);
+                pattern.is_match(name) && !excluded.iter().any(|other| name.eq_ignore_ascii_case(other))
+            }
+            Item::Star(_) => true,
+        });
+        items.extend(star);
+        true
+    }
+
     /// `COLUMNS('pattern')`, `COLUMNS([a, b])`; of a test that is only known at run time every column
     /// may pass.
     fn matching_columns(&mut self, star: Vec<(Item, Recorded)>, chooser: &Expr) -> Vec<(Item, Recorded)> {
         let mut star = star;
+        if let Expr::Lambda(lambda) = chooser {
+            let parameter = match &lambda.params {
+                ast::OneOrManyWithParens::One(one) => one.name.value.clone(),
+                ast::OneOrManyWithParens::Many(many) => many.first().map(|one| one.name.value.clone()).unwrap_or_default(),
+            };
+            let passes = |name: &str| crate::sql::expr::name_passes(&lambda.body, &parameter, name).unwrap_or(true);
+            star.retain(|(item, _)| !matches!(item, Item::Column(column) if !passes(self.names.text(column.name))));
+            return star;
+        }
         let names: Vec<Sym> = match chooser {
             Expr::Array(array) => array.elem.iter().filter_map(|name| self.implied_name(name)).collect(),
             _ => Vec::new(),
@@ -78,15 +143,12 @@ impl Engine<'_> {
         let mut items = Vec::new();
         for column in &scope.merged {
             let column = Column { span, ..column.clone() };
-            items.push((Item::Column(column), Recorded { step: Step::Copies, reads: Vec::new() }));
+            items.push((Item::Column(column), Recorded { step: Step::Copies, reads: Vec::new(), links: Vec::new() }));
         }
         for input in scope.inputs.iter().filter(|input| !input.hidden) {
-            items.extend(
-                input
-                    .star(self, span)
-                    .into_iter()
-                    .map(|(item, read)| (item, Recorded { step: Step::Copies, reads: read.into_iter().collect() })),
-            );
+            items.extend(input.star(self, span).into_iter().map(|(item, read)| {
+                (item, Recorded { step: Step::Copies, reads: read.into_iter().collect(), links: Vec::new() })
+            }));
         }
         for (item, _) in &mut items {
             match item {
@@ -142,13 +204,15 @@ impl Engine<'_> {
         };
         let reads = std::mem::take(&mut self.trail);
         let fields = self.fields(&value, span);
-        let items: Vec<(Item, Recorded)> =
-            fields.into_iter().map(|item| (item, Recorded { step: Step::Copies, reads: reads.clone() })).collect();
+        let items: Vec<(Item, Recorded)> = fields
+            .into_iter()
+            .map(|item| (item, Recorded { step: Step::Copies, reads: reads.clone(), links: Vec::new() }))
+            .collect();
         self.report_open_stars(&items);
         items
     }
 
-    fn input_star(&mut self, name: &ast::ObjectName, scope: &Scope, span: Span) -> Option<Vec<(Item, Recorded)>> {
+    pub(crate) fn input_star(&mut self, name: &ast::ObjectName, scope: &Scope, span: Span) -> Option<Vec<(Item, Recorded)>> {
         let relation = self.relation_name(name);
         let mut keys: SmallVec<[Sym; 3]> = SmallVec::new();
         for part in &relation.parts {
@@ -161,6 +225,19 @@ impl Engine<'_> {
                     || (input.path.len() >= keys.len() && input.path[input.path.len() - keys.len()..] == keys[..])
             });
             if let Some(input) = found {
+                if let (Some(element), true) = (&input.element, input.open_element)
+                    && matches!(&input.relation, crate::sql::scope::InputColumns::Derived(columns)
+                        if columns.items.iter().filter(|item| item_name(item) != input.alias).count() == 0)
+                {
+                    let element = element.clone();
+                    let fields = self.fields(&element, span);
+                    if !fields.is_empty() {
+                        let recorded = Recorded { step: Step::Copies, reads: Vec::new(), links: Vec::new() };
+                        let items: Vec<_> = fields.into_iter().map(|item| (item, recorded.clone())).collect();
+                        self.report_open_stars(&items);
+                        return Some(items);
+                    }
+                }
                 let mut whole = input.clone();
                 whole.merged_away.clear();
                 let items: Vec<(Item, Recorded)> = whole
@@ -171,7 +248,7 @@ impl Engine<'_> {
                             Item::Column(column) => column.span = span,
                             Item::Star(star) => star.span = span,
                         }
-                        (item, Recorded { step: Step::Copies, reads: read.into_iter().collect() })
+                        (item, Recorded { step: Step::Copies, reads: read.into_iter().collect(), links: Vec::new() })
                     })
                     .collect();
                 self.report_open_stars(&items);
@@ -288,12 +365,16 @@ impl Engine<'_> {
     }
 }
 
-fn find_columns_call(expr: &Expr) -> Option<&[ast::FunctionArg]> {
+fn is_columns(name: &ast::ObjectName) -> bool {
+    name.0.last().and_then(|part| part.as_ident()).is_some_and(|word| word.value.eq_ignore_ascii_case("columns"))
+}
+
+fn find_columns_call(expr: &Expr) -> Option<(&ast::ObjectName, &[ast::FunctionArg])> {
     match expr {
         Expr::Function(function) => {
             let ast::FunctionArguments::List(list) = &function.args else { return None };
-            if crate::sql::expr::function_key(&function.name) == "columns" {
-                return Some(&list.args);
+            if is_columns(&function.name) {
+                return Some((&function.name, &list.args));
             }
             list.args.iter().filter_map(crate::sql::expr::argument_expr).find_map(find_columns_call)
         }

@@ -26,8 +26,50 @@ impl Splitter<'_> {
         (modifiers || definer).then(|| self.body_end(kind))
     }
 
+    /// Where `WITH FUNCTION f(…) …`, which stands before a query, ends; so do those that follow it.
+    pub(super) fn inline_routine_end(&self, from: usize) -> Option<usize> {
+        let first = self.keyword(from) == K::WITH;
+        let follows = self.pieces.last().is_some_and(|piece| piece.kind == super::PieceKind::Routine)
+            && (self.is_kind(from, Kind::Comma) || self.keyword(from) == K::FUNCTION);
+        let kind = if first || self.is_kind(from, Kind::Comma) { from + 1 } else { from };
+        if !(first || follows) || !self.is_any(kind, &["FUNCTION", "PROCEDURE"]) {
+            return None;
+        }
+        let (mut depth, mut parens, mut returns) = (0usize, 0i32, false);
+        for at in kind + 1..self.tokens.len() {
+            match self.keyword(at) {
+                K::BEGIN => depth += 1,
+                K::CASE if depth > 0 && self.keyword(at - 1) != K::END => depth += 1,
+                K::END if depth > 0 && !self.ends_other(at) => {
+                    depth -= 1;
+                    if depth == 0 {
+                        // `END f;` of Oracle; Trino's query follows at once.
+                        let named = usize::from(self.dialect == Dialect::Oracle && !self.ends(at + 1));
+                        return Some(at + 1 + named);
+                    }
+                }
+                K::RETURN => returns = true,
+                K::SELECT | K::WITH | K::FROM if depth == 0 && parens == 0 && returns => return Some(at),
+                _ => {}
+            }
+            match self.token(at).map(|token| token.kind) {
+                Some(Kind::LeftParen) => parens += 1,
+                Some(Kind::RightParen) => parens -= 1,
+                Some(Kind::Comma) if depth == 0 && parens == 0 && self.is(at + 1, "FUNCTION") => return Some(at),
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// The end of a member of a package, which begins with its kind.
+    pub(super) fn member_end(&self, from: usize) -> usize {
+        self.body_end(from)
+    }
+
     fn body_end(&self, from: usize) -> usize {
-        let (mut depth, mut began, mut declares, mut parens) = (0usize, false, false, 0i32);
+        let package = self.is(from, "PACKAGE");
+        let (mut depth, mut began, mut declares, mut parens) = (usize::from(package), package, false, 0i32);
         let mut at = from;
         while at < self.tokens.len() {
             if self.is_terminator(at) {

@@ -66,12 +66,18 @@ impl Engine<'_> {
         if insert.overwrite && insert.partitioned.is_none() {
             out.replaces.push(target);
         }
-        let mut names: Vec<Sym> = insert
-            .columns
-            .iter()
-            .filter_map(|name| name.0.last()?.as_ident())
-            .map(|ident| self.names.intern(&ident.value))
-            .collect();
+        let mut names: Vec<Sym> = Vec::with_capacity(insert.columns.len());
+        for name in &insert.columns {
+            let mut path = Sym::NONE;
+            let own = |ident: &&ast::Ident| name.0.len() > 1 && self.is_last_part(target, ident);
+            let idents: Vec<&ast::Ident> = name.0.iter().filter_map(|part| part.as_ident()).collect();
+            let skipped = idents.iter().take(idents.len().saturating_sub(1)).position(own).map_or(0, |at| at + 1);
+            for ident in &idents[skipped..] {
+                let part = self.names.intern(&ident.value);
+                path = self.names.join(path, part);
+            }
+            names.push(path);
+        }
         names.extend(insert.after_columns.iter().map(|ident| self.names.intern(&ident.value)));
         if !insert.assignments.is_empty() {
             let mut scope = self.plain_scope(out);
@@ -96,6 +102,11 @@ impl Engine<'_> {
         if let Some(returning) = &insert.returning {
             self.returning(returning, target, out);
         }
+    }
+
+    /// Whether `ident` is what the relation itself is called.
+    fn is_last_part(&self, relation: RelationIndex, ident: &ast::Ident) -> bool {
+        self.relations.get(relation as usize).is_some_and(|name| name.last().eq_ignore_ascii_case(&ident.value))
     }
 
     /// ClickHouse's INSERT INTO FUNCTION: a file is called by its path, whatever else by the function.
@@ -241,6 +252,7 @@ impl Engine<'_> {
         self.add_target(&mut scope, target, None, Span::default());
         let mut outputs = Vec::new();
         self.select_items(items, &mut scope, &mut outputs);
+        self.link_outputs(record, &outputs);
         let items = outputs.into_iter().map(|(item, _)| item).collect();
         out.outputs = Some(Rc::new(Columns::new(items)));
     }
@@ -253,6 +265,7 @@ impl Engine<'_> {
         out.roots.push(record);
         let mut scope = Scope::new(record, None);
         self.add_result(&mut scope, &result, Sym::NONE, span_of(source.as_ref()));
+        self.use_all(Some(result.scope));
         let mut clauses: Vec<&ast::MultiTableInsertIntoClause> = insert.multi_table_into_clauses.iter().collect();
         for when in &insert.multi_table_when_clauses {
             self.decide(&when.condition, &scope, RowEdgeKind::Filter);
@@ -379,7 +392,7 @@ impl Engine<'_> {
                         let field = self.sym(element);
                         value = self.field(&value, field).through(ColumnEdgeKind::Transformation);
                     }
-                    let recorded = crate::sql::query::Recorded { step: Step::Copies, reads: Vec::new() };
+                    let recorded = crate::sql::query::Recorded { step: Step::Copies, reads: Vec::new(), links: Vec::new() };
                     items.push((Item::Column(Column { name, value, span: span_of(from) }), recorded));
                 }
             }

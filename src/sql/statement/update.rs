@@ -1,7 +1,7 @@
 //! UPDATE, DELETE and MERGE.
 
 use super::{Outcome, identifier_argument};
-use crate::model::{ColumnEdgeKind, RowEdgeKind, ScopeKind, Span, Step};
+use crate::model::{ColumnEdgeKind, Dialect, RowEdgeKind, ScopeKind, Span, Step};
 use crate::sql::{
     engine::{Engine, QueryResult, RecordedColumn, RecordedFrom, ScopeIndex},
     names::Sym,
@@ -49,9 +49,12 @@ impl Engine<'_> {
             let factors =
                 from.iter().flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)));
             for factor in factors {
-                if let Some((real, Some(alias))) = factor_name(factor)
-                    && alias.name.value.eq_ignore_ascii_case(&only.text)
-                {
+                let Some((real, alias)) = factor_name(factor) else { continue };
+                let same = match alias {
+                    Some(alias) => alias.name.value.eq_ignore_ascii_case(&only.text),
+                    None => self.dialect == Dialect::MsSql && self.relation_name(&real) == written,
+                };
+                if same {
                     aliased = Some(real);
                 }
             }
@@ -83,6 +86,7 @@ impl Engine<'_> {
             let mut inner = Scope::new(record, None);
             inner.inputs.clone_from(&scope.inputs);
             self.select_items(returning, &mut inner, &mut outputs);
+            self.link_outputs(record, &outputs);
             out.outputs = Some(Rc::new(Columns::new(outputs.into_iter().map(|(item, _)| item).collect())));
         }
     }
@@ -132,6 +136,7 @@ impl Engine<'_> {
         inner.inputs.extend(scope.inputs.iter().cloned());
         let mut outputs = Vec::new();
         self.select_items(items, &mut inner, &mut outputs);
+        self.link_outputs(record, &outputs);
         let columns = Rc::new(Columns::new(outputs.into_iter().map(|(item, _)| item).collect()));
         match into.and_then(|into| into.targets.first()) {
             Some(into) => {
@@ -165,6 +170,7 @@ impl Engine<'_> {
                         Expr::Subquery(query) => {
                             let result = self.subquery(query, scope);
                             self.link(scope.record, result.scope);
+                            self.use_all(Some(result.scope));
                             result.columns.columns().map(|column| column.value.clone()).collect()
                         }
                         Expr::Tuple(parts) => parts.iter().map(|part| self.value(part, scope)).collect(),
@@ -304,6 +310,7 @@ impl Engine<'_> {
         if let Some(returning) = &delete.returning {
             let mut outputs = Vec::new();
             self.select_items(returning, &mut scope, &mut outputs);
+            self.link_outputs(record, &outputs);
             out.outputs = Some(Rc::new(Columns::new(outputs.into_iter().map(|(item, _)| item).collect())));
         }
     }
@@ -326,11 +333,21 @@ impl Engine<'_> {
                 self.decide(predicate, &scope, RowEdgeKind::Filter);
             }
             match &clause.action {
-                ast::MergeAction::Update(update) => match &update.kind {
-                    ast::MergeUpdateKind::Set(assignments) => self.assign(assignments, &scope, target, out),
-                    ast::MergeUpdateKind::Wildcard => self.merge_row(&scope, target, None, out),
-                },
-                ast::MergeAction::Insert(insert) => self.merge_insert(insert, &scope, target, out),
+                ast::MergeAction::Update(update) => {
+                    for predicate in update.update_predicate.iter().chain(&update.delete_predicate) {
+                        self.decide(predicate, &scope, RowEdgeKind::Filter);
+                    }
+                    match &update.kind {
+                        ast::MergeUpdateKind::Set(assignments) => self.assign(assignments, &scope, target, out),
+                        ast::MergeUpdateKind::Wildcard => self.merge_row(&scope, target, None, out),
+                    }
+                }
+                ast::MergeAction::Insert(insert) => {
+                    if let Some(predicate) = &insert.insert_predicate {
+                        self.decide(predicate, &scope, RowEdgeKind::Filter);
+                    }
+                    self.merge_insert(insert, &scope, target, out);
+                }
                 ast::MergeAction::Delete { .. } | ast::MergeAction::DoNothing { .. } => {}
             }
         }
@@ -411,6 +428,13 @@ fn factor_name(factor: &ast::TableFactor) -> Option<(Cow<'_, ast::ObjectName>, O
             let idents = named.iter().flat_map(|name| name.split('.')).map(ast::Ident::new);
             let named = ast::ObjectName(idents.map(ast::ObjectNamePart::Identifier).collect());
             Some((Cow::Owned(named), alias.as_ref()))
+        }
+        // SQL Server's UPDATE TOP (10) t.
+        ast::TableFactor::Table { name, alias: Some(alias), args: Some(_), .. }
+            if crate::sql::expr::function_key(name) == "top" =>
+        {
+            let named = ast::ObjectName(vec![ast::ObjectNamePart::Identifier(alias.name.clone())]);
+            Some((Cow::Owned(named), None))
         }
         ast::TableFactor::Table { name, alias, .. } => Some((Cow::Borrowed(name), alias.as_ref())),
         ast::TableFactor::NestedJoin { table_with_joins, .. } => factor_name(&table_with_joins.relation),
