@@ -37,6 +37,8 @@ pub(crate) struct Engine<'a> {
     pub(crate) ctes: Vec<Cte>,
     /// Script variables and their values.
     pub(crate) variables: FxHashMap<Sym, Value>,
+    /// Texts that variables hold all through the script so far; `None` where that is not known.
+    pub(crate) texts: FxHashMap<Sym, Option<String>>,
     /// Routines by key, as the script or the catalog knows them; `None` where neither does.
     pub(crate) routines: FxHashMap<String, Option<Rc<Routine>>>,
     /// Keys of routines that the current statement calls.
@@ -173,6 +175,7 @@ impl<'a> Engine<'a> {
             scopes: Vec::new(),
             ctes: Vec::new(),
             variables: FxHashMap::default(),
+            texts: FxHashMap::default(),
             routines: FxHashMap::default(),
             called: FxHashSet::default(),
             inline_depth: 0,
@@ -292,7 +295,12 @@ impl<'a> Engine<'a> {
 
     /// Notes that the current statement reads `relation`.
     pub(crate) fn read(&mut self, relation: RelationIndex) {
-        if relation != super::value::UNKNOWN && !self.sources.contains(&relation) {
+        let dual = matches!(self.dialect, Dialect::Oracle | Dialect::MySql)
+            && self
+                .relations
+                .get(relation as usize)
+                .is_some_and(|name| name.parts.len() == 1 && name.last().eq_ignore_ascii_case("dual"));
+        if relation != super::value::UNKNOWN && !dual && !self.sources.contains(&relation) {
             self.sources.push(relation);
         }
     }

@@ -182,9 +182,11 @@ impl Reader<'_, '_> {
         let row = match value {
             Assigned::Value(expr) => {
                 let record = engine.open_scope(ScopeKind::Values, span);
+                let text = engine.known_text(expr);
                 let value = engine.value(expr, &Scope::new(record, None));
                 outcome.roots.push(record);
                 if let Some(key) = keys.first() {
+                    engine.keep_text(*key, text);
                     engine.set_variable(*key, value);
                 }
                 return;

@@ -38,6 +38,9 @@ impl Engine<'_> {
         {
             return self.files(scope, &files, alias, span);
         }
+        if let Some(table) = self.remote_table(&key, &exprs) {
+            return self.add_table(scope, &table, alias, span);
+        }
         if self.xml_nodes(scope, name, alias, span) {
             return;
         }
@@ -86,6 +89,24 @@ impl Engine<'_> {
         let recorded = Recorded { step: Step::Copies, reads: Vec::new(), links: Vec::new() };
         let result = self.finish_computed(&mut inner, items.into_iter().map(|item| (item, recorded.clone())).collect());
         self.add_query(scope, result, alias, span);
+    }
+
+    /// ClickHouse's `remote('host', db, t)`, `cluster('c', db.t)` and their like name a table.
+    fn remote_table(&self, key: &str, exprs: &[&Expr]) -> Option<ast::ObjectName> {
+        let remote = ["remote", "remotesecure", "cluster", "clusterallreplicas", "mysql", "postgresql", "mongodb"];
+        if self.dialect != crate::model::Dialect::ClickHouse || !remote.contains(&key) {
+            return None;
+        }
+        let name = |expr: &Expr| match crate::sql::statement::constant(expr) {
+            Some(text) => Some(text.split('.').map(ast::Ident::new).collect::<Vec<_>>()),
+            None => crate::sql::statement::object_name(expr)
+                .map(|name| name.0.iter().filter_map(|part| part.as_ident().cloned()).collect()),
+        };
+        let mut idents = name(exprs.get(1)?)?;
+        if idents.len() == 1 {
+            idents.extend(name(exprs.get(2)?)?);
+        }
+        Some(ast::ObjectName(idents.into_iter().map(ast::ObjectNamePart::Identifier).collect()))
     }
 
     /// SQL Server's `t.column.nodes('/path') AS x(c)`: the nodes of an XML column.

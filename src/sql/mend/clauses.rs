@@ -89,10 +89,10 @@ fn removed_words(mended: &mut Mended, dialect: Dialect) {
 
 /// How many words `EXCLUDE TIES | GROUP | CURRENT ROW | NO OTHERS` has.
 fn excluded_rows(mended: &Mended, at: usize) -> Option<usize> {
-    match () {
-        () if mended.is_word(at + 1, "TIES") || mended.is_word(at + 1, "GROUP") => Some(2),
-        () if mended.is_word(at + 1, "CURRENT") || mended.is_word(at + 1, "NO") => Some(3),
-        () => None,
+    if mended.is_word(at + 1, "TIES") || mended.is_word(at + 1, "GROUP") {
+        Some(2)
+    } else {
+        (mended.is_word(at + 1, "CURRENT") || mended.is_word(at + 1, "NO")).then_some(3)
     }
 }
 

@@ -76,10 +76,12 @@ fn comprehension(mended: &mut Mended, at: usize) {
 fn star_pattern(mended: &mut Mended, at: usize) {
     let not = usize::from(mended.is_keyword(at + 1, K::NOT));
     let test = at + 1 + not;
-    let words = match () {
-        () if matches!(mended.keyword(test), K::LIKE | K::ILIKE) || mended.is_word(test, "GLOB") => 1,
-        () if mended.is_keyword(test, K::SIMILAR) && mended.is_keyword(test + 1, K::TO) => 2,
-        () => return,
+    let words = if matches!(mended.keyword(test), K::LIKE | K::ILIKE) || mended.is_word(test, "GLOB") {
+        1
+    } else if mended.is_keyword(test, K::SIMILAR) && mended.is_keyword(test + 1, K::TO) {
+        2
+    } else {
+        return;
     };
     let pattern = test + words;
     if !matches!(mended.token(pattern), Token::SingleQuotedString(_)) {

@@ -118,6 +118,21 @@ fn words(mended: &mut Mended, at: usize) {
             let end = end.unwrap_or(mended.len());
             mended.remove(at, end, "sort by");
         }
+        _ if mended.is_word(at, "GLOBAL") && (mended.is_keyword(at + 1, K::IN) || mended.is_keyword(at + 1, K::NOT)) => {
+            mended.remove(at, at + 1, "global");
+        }
+        K::FOR if mended.is_keyword(at + 1, K::SYSTEM_TIME) && mended.is_keyword(at + 2, K::ALL) => {
+            mended.remove(at, at + 3, "all versions");
+        }
+        _ if mended.is_word(at, "DISTRIBUTE") && mended.is(at - 1, &Token::LParen) && mended.is_keyword(at + 1, K::BY) => {
+            let place = mended.place(at);
+            mended.tokens[at] = keyword_at("PARTITION", place);
+            let end = mended.find(at, mended.len(), |mended, at| mended.is(at, &Token::RParen)).unwrap_or(at);
+            if let Some(sort) = (at..end).find(|at| mended.is_keyword(*at, K::SORT)) {
+                mended.tokens[sort] = keyword_at("ORDER", place);
+            }
+            mended.note("distribute by", place);
+        }
         _ if mended.is_word(at, "CONSTRAINTS") && before == K::CASCADE => mended.remove(at, at + 1, "cascade"),
         _ => {}
     }
@@ -179,9 +194,35 @@ fn brackets(mended: &mut Mended, at: usize) {
             mended.note("json object", place);
             from = colon + 1;
         }
+    } else if mended.is(at, &Token::DoubleColon) {
+        cast_field(mended, at);
     } else if mended.is(at, &Token::LParen) {
         parentheses(mended, at);
     }
+}
+
+/// `x::STRUCT(p INT).p` becomes `(x::STRUCT(p INT)).p`.
+fn cast_field(mended: &mut Mended, at: usize) {
+    let end = match mended.token(at + 2) {
+        Token::LParen => mended.past_group(at + 2),
+        Token::Lt => mended.past_angles(at + 2),
+        _ => None,
+    };
+    let Some(end) = end.filter(|end| mended.is(*end, &Token::Period)) else { return };
+    let mut from = at;
+    while from > 0 && (mended.is_name(from - 1) || mended.is(from - 1, &Token::Period)) {
+        if mended.is_name(from - 1) && mended.is_name(from) {
+            break;
+        }
+        from -= 1;
+    }
+    if from == at {
+        return;
+    }
+    let place = mended.span(from, end);
+    mended.tokens.insert(end, symbol_at(Token::RParen, place));
+    mended.tokens.insert(from, symbol_at(Token::LParen, place));
+    mended.note("field of a cast", place);
 }
 
 fn parentheses(mended: &mut Mended, at: usize) {

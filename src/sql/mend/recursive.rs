@@ -67,10 +67,12 @@ fn path_columns(mended: &mut Mended, at: usize) -> bool {
     let mut columns: Vec<TokenWithSpan> = Vec::new();
     let mut end = at;
     loop {
-        let first = match () {
-            () if mended.is_word(end, "SEARCH") => end + 4,
-            () if mended.is_word(end, "CYCLE") => end + 1,
-            () => break,
+        let first = if mended.is_word(end, "SEARCH") {
+            end + 4
+        } else if mended.is_word(end, "CYCLE") {
+            end + 1
+        } else {
+            break;
         };
         let Some(set) = mended.find_keyword(first, K::SET) else { return false };
         let keys = mended.slice(first, set);

@@ -134,6 +134,13 @@ fn merge(mended: &mut Mended) {
         mended.tokens.splice(end - 2..end, every);
         mended.note("remove duplicates", place);
     }
+    // SQL Server: MERGE t WITH (HOLDLOCK) AS u.
+    let name = if mended.is_keyword(1, K::INTO) { 2 } else { 1 };
+    if let Some(with) = mended.past_name(name).filter(|with| mended.is_keyword(*with, K::WITH))
+        && let Some(end) = mended.past_group(with + 1)
+    {
+        mended.remove(with, end, "table hint");
+    }
     merge_using(mended);
     for at in (1..mended.len()).rev() {
         let by_name = mended.is_keyword(at, K::BY) && mended.is_keyword(at + 1, K::NAME);

@@ -218,6 +218,13 @@ impl Engine<'_> {
             },
             _ => (&[][..], None),
         };
+        let from = match (on, insert.source.as_deref().map(|source| source.body.as_ref())) {
+            (ast::OnInsert::DuplicateKeyUpdate(_), Some(ast::SetExpr::Select(select))) => select.from.as_slice(),
+            _ => &[],
+        };
+        for item in from {
+            self.table_with_joins(&mut scope, item, None);
+        }
         let target_only = Scope { inputs: scope.inputs.iter().take(1).cloned().collect(), ..Scope::new(scope.record, None) };
         for assignment in assignments {
             let column = self.assigned_column(&assignment.target);

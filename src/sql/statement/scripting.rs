@@ -34,9 +34,20 @@ impl Engine<'_> {
                 value = struct_of(result.columns.items.clone());
                 out.roots.push(result.scope);
             }
+            let text = match &declaration.assignment {
+                Some(
+                    ast::DeclareAssignment::Expr(expr)
+                    | ast::DeclareAssignment::Default(expr)
+                    | ast::DeclareAssignment::MsSqlAssignment(expr),
+                ) => self.known_text(expr),
+                _ => None,
+            };
             for name in &declaration.names {
                 let key = self.key(name);
                 self.variables.insert(key, value.clone());
+                if text.is_some() {
+                    self.keep_text(key, text.clone());
+                }
             }
         }
         self.trail.clear();
@@ -54,8 +65,10 @@ impl Engine<'_> {
                         self.session.1 = Some(schema);
                         return;
                     }
+                    let text = self.known_text(value);
                     let value = self.value(value, &scope);
                     let key = self.key(name);
+                    self.keep_text(key, text);
                     self.set_variable(key, value);
                 }
             }
@@ -85,6 +98,32 @@ impl Engine<'_> {
             _ => {}
         }
         self.trail.clear();
+    }
+
+    /// The text that an expression is, where it is made of literals and variables of known text.
+    pub(crate) fn known_text(&mut self, expr: &Expr) -> Option<String> {
+        match expr {
+            Expr::Identifier(ident) => {
+                let key = self.key(ident);
+                self.texts.get(&key).cloned().flatten()
+            }
+            Expr::Nested(inner) => self.known_text(inner),
+            Expr::BinaryOp { left, op: ast::BinaryOperator::StringConcat | ast::BinaryOperator::Plus, right } => {
+                let left = self.known_text(left)?;
+                Some(left + &self.known_text(right)?)
+            }
+            Expr::Value(_) => constant(expr),
+            _ => None,
+        }
+    }
+
+    /// Remembers the text of a variable; one that is set again to another is not known any more.
+    pub(crate) fn keep_text(&mut self, key: Sym, text: Option<String>) {
+        let kept = match self.texts.get(&key) {
+            Some(before) if *before != text => None,
+            _ => text,
+        };
+        self.texts.insert(key, kept.filter(|text| text.len() < 1 << 20));
     }
 
     /// A variable may be set on several paths through a script: its values add up.
@@ -142,7 +181,7 @@ impl Engine<'_> {
             }
             return;
         }
-        let text = parameters.first().and_then(constant);
+        let text = parameters.first().and_then(|parameter| constant(parameter).or_else(|| self.known_text(parameter)));
         let span = parameters.first().map(span_of).unwrap_or_default();
         match text {
             Some(text) if self.may_inline() => self.run_text(&text, span, out),

@@ -355,6 +355,8 @@ impl Engine<'_> {
     }
 
     fn merge_insert(&mut self, insert: &ast::MergeInsertExpr, scope: &Scope, target: RelationIndex, out: &mut Outcome) {
+        // A row that matches nothing is made of the source alone.
+        let source = Scope { inputs: scope.inputs.iter().skip(1).cloned().collect(), ..Scope::new(scope.record, scope.parent) };
         let names: Vec<Sym> = insert
             .columns
             .iter()
@@ -368,7 +370,7 @@ impl Engine<'_> {
                 for row in &values.rows {
                     for (at, expr) in row.content.iter().enumerate() {
                         self.trail.clear();
-                        let value = self.value(expr, scope);
+                        let value = self.value(expr, &source);
                         let listed = names.get(at).copied();
                         let Some(name) = listed.or_else(|| self.implied_name(expr)) else { continue };
                         self.record_assignment(scope.record, name, expr, &value, span_of(expr));

@@ -5,7 +5,7 @@ use std::{path::Path, str::FromStr};
 
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::generate::{Choices, TABLES};
+use super::generate::{Choices, Query, TABLES};
 
 /// How many data sets there are.
 pub(super) const DATA_SETS: usize = 200;
@@ -45,28 +45,37 @@ pub(super) async fn open(path: &Path) -> SqliteConnection {
     SqliteConnectOptions::from_str(&url).unwrap().statement_cache_capacity(0).connect().await.unwrap()
 }
 
-/// The rows of `sql` over data set `set`, each a JSON array of `columns`: first over the set itself,
+/// The rows of `query` over data set `set`, each a JSON array of `columns`: first over the set itself,
 /// then with each of `changed` redrawn.
 pub(super) async fn run(
     connection: &mut SqliteConnection,
-    sql: &str,
+    query: &Query,
     columns: &[String],
     set: usize,
     changed: &[Source],
 ) -> Result<Vec<Vec<Vec<String>>>, sqlx::Error> {
-    let variants = std::iter::once(None).chain(changed.iter().copied().map(Some));
-    let parts: Vec<String> = variants
-        .enumerate()
-        .map(|(at, variant)| {
-            let mut over = sql.to_owned();
-            for table in 0..TABLES.len() {
-                let column = variant.filter(|(other, _)| *other == table).map(|(_, column)| column);
-                over = over.replace(&format!("{{{table}}}"), &name(table, set, column));
-            }
-            format!("SELECT {at} AS variant, json_array({}) AS cells FROM ({over})", columns.join(", "))
-        })
-        .collect();
-    let all = parts.join(" UNION ALL ");
+    let variants: Vec<Option<Source>> = std::iter::once(None).chain(changed.iter().copied().map(Some)).collect();
+    let over = |text: &str, variant: Option<Source>| {
+        let mut over = text.to_owned();
+        for table in 0..TABLES.len() {
+            let column = variant.filter(|(other, _)| *other == table).map(|(_, column)| column);
+            over = over.replace(&format!("{{{table}}}"), &name(table, set, column));
+        }
+        over
+    };
+    let rows = |(at, variant): (usize, &Option<Source>)| {
+        format!("SELECT {at} AS variant, json_array({}) AS cells FROM ({})", columns.join(", "), over(&query.sql, *variant))
+    };
+    let parts: Vec<String> = variants.iter().enumerate().map(rows).collect();
+    let all = if query.setup.is_empty() {
+        parts.join(" UNION ALL ")
+    } else {
+        let script = |(part, variant): (&String, &Option<Source>)| {
+            let setup: Vec<String> = query.setup.iter().map(|statement| over(statement, *variant)).collect();
+            format!("DROP TABLE IF EXISTS temp.made;{};{part};", setup.join(";"))
+        };
+        parts.iter().zip(&variants).map(script).collect()
+    };
     let mut results = vec![Vec::new(); changed.len() + 1];
     for row in sqlx::raw_sql(sqlx::AssertSqlSafe(all)).fetch_all(connection).await? {
         let cells: Vec<serde_json::Value> = serde_json::from_str(row.get::<&str, _>(1)).unwrap();

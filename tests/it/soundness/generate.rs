@@ -1,4 +1,4 @@
-//! Random SELECTs over a fixed schema, in constructs that SQLite runs.
+//! Random SELECTs, and scripts that fill a table, over a fixed schema, in constructs that SQLite runs.
 //!
 //! Every table stands in the text as a place (`{0}`, `{1}`, …) and always has an alias, so that the
 //! same query runs over any variant of its tables.
@@ -35,6 +35,8 @@ impl Choices {
 
 /// A query and the names of its columns, which are all different.
 pub(super) struct Query {
+    /// Statements that run before it and make the table that it reads.
+    pub(super) setup: Vec<String>,
     pub(super) sql: String,
     pub(super) columns: Vec<Column>,
 }
@@ -71,6 +73,9 @@ struct Generator {
 /// The query of `seed`.
 pub(super) fn generate(seed: u64) -> Query {
     let mut generator = Generator { choices: Choices::new(seed), names: 0, ctes: Vec::new(), budget: 4, joins: 4, inside: false };
+    if generator.choices.chance(12) {
+        return generator.script();
+    }
     let mut text = String::new();
     if generator.choices.chance(35) {
         let count = 1 + generator.choices.below(2);
@@ -95,7 +100,7 @@ pub(super) fn generate(seed: u64) -> Query {
         generator.budget = generator.budget.max(2);
     }
     let query = generator.query(true);
-    Query { sql: format!("{text}{}", query.sql), columns: query.columns }
+    Query { setup: Vec::new(), sql: format!("{text}{}", query.sql), columns: query.columns }
 }
 
 impl Generator {
@@ -130,7 +135,7 @@ impl Generator {
         };
         let columns = first.columns.iter().zip(&second.columns);
         let columns = columns.map(|(mine, theirs)| Column { plain: mine.plain && theirs.plain, ..mine.clone() }).collect();
-        Query { sql: format!("{} {operator} {}", first.sql, second.sql), columns }
+        Query { setup: Vec::new(), sql: format!("{} {operator} {}", first.sql, second.sql), columns }
     }
 
     fn plain_select(&mut self, table: usize, width: usize) -> Query {
@@ -142,7 +147,7 @@ impl Generator {
             .zip(&input.columns[start..])
             .map(|(column, source)| format!("{}.{} AS {}", input.alias, source.name, column.name))
             .collect();
-        Query { sql: format!("SELECT {} FROM {text}", items.join(", ")), columns }
+        Query { setup: Vec::new(), sql: format!("SELECT {} FROM {text}", items.join(", ")), columns }
     }
 
     fn select(&mut self, width: Option<usize>, may_limit: bool) -> Query {
@@ -156,7 +161,11 @@ impl Generator {
         }
         if self.choices.chance(15) && inputs.len() == 1 && inputs[0].columns.len() == width {
             let star = if self.choices.chance(50) { "*".to_owned() } else { format!("{}.*", inputs[0].alias) };
-            return Query { sql: format!("SELECT {star} FROM {from}{filter}"), columns: inputs[0].columns.clone() };
+            return Query {
+                setup: Vec::new(),
+                sql: format!("SELECT {star} FROM {from}{filter}"),
+                columns: inputs[0].columns.clone(),
+            };
         }
         let distinct = self.choices.chance(12) && inputs.len() == 1;
         let mut items = Vec::new();
@@ -181,7 +190,7 @@ impl Generator {
             String::new()
         };
         let distinct = if distinct { "DISTINCT " } else { "" };
-        Query { sql: format!("SELECT {distinct}{} FROM {from}{filter}{limit}", items.join(", ")), columns }
+        Query { setup: Vec::new(), sql: format!("SELECT {distinct}{} FROM {from}{filter}{limit}", items.join(", ")), columns }
     }
 
     fn grouped(&mut self, from: &str, inputs: &[Input], width: usize) -> Query {
@@ -194,6 +203,10 @@ impl Generator {
         keys.dedup();
         keys.truncate(width);
         let mut items: Vec<(String, bool)> = keys.iter().map(|key| (key.clone(), true)).collect();
+        // Rows that a join adds are seen where something counts them.
+        if from.contains("JOIN") && items.len() < width {
+            items.push(("(count(*) + 200)".to_owned(), false));
+        }
         while items.len() < width {
             items.push((self.aggregate(inputs, &keys), false));
         }
@@ -216,7 +229,7 @@ impl Generator {
                 text.push_str(&format!(" HAVING {test}"));
             }
         }
-        Query { sql: text, columns }
+        Query { setup: Vec::new(), sql: text, columns }
     }
 
     fn from(&mut self) -> (String, Vec<Input>) {
@@ -324,7 +337,7 @@ impl Generator {
             9 => format!("({} || '-' || {})", self.column(inputs), self.column(inputs)),
             10 => format!("({plain} IS NULL)"),
             11 => format!("({plain} > {})", self.choices.below(4)),
-            12 if self.budget > 0 && !self.inside => self.scalar_subquery(&plain),
+            12 if self.budget > 0 => self.scalar_subquery(&plain),
             _ => format!("(- {})", self.column(inputs)),
         }
     }
@@ -426,6 +439,70 @@ impl Generator {
             2 => format!("dense_rank() OVER (ORDER BY {order})"),
             _ => format!("sum({value}) OVER (ORDER BY {order})"),
         }
+    }
+}
+
+impl Generator {
+    /// A temporary table that several statements fill and change, and all of it read.
+    fn script(&mut self) -> Query {
+        let (mut setup, columns) = if self.choices.chance(40) { self.upserted() } else { self.changed() };
+        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+        let sql = format!("SELECT {} FROM made", names.join(", "));
+        setup.retain(|statement| !statement.is_empty());
+        Query { setup, sql, columns }
+    }
+
+    /// Rows of one key each, and rows of another table on top of them.
+    fn upserted(&mut self) -> (Vec<String>, Vec<Column>) {
+        let columns = ["k", "v", "w"].map(|name| Column { name: name.to_owned(), plain: true }).to_vec();
+        let (first, value, key, table) = self.inner();
+        let (second, other, other_key, other_table) = self.inner();
+        let make = "CREATE TEMPORARY TABLE made (k, v, w, UNIQUE (k))".to_owned();
+        let fill = format!(
+            "INSERT INTO made (k, v, w) SELECT {first}.{key}, max({first}.{value}), 90 FROM {{{table}}} AS {first} GROUP BY {first}.{key}"
+        );
+        let set = *self.choices.pick(&[
+            "v = excluded.v * 10 + made.v",
+            "v = excluded.v",
+            "w = excluded.v",
+            "w = made.v, v = excluded.v",
+            "v = coalesce(made.v, excluded.v)",
+        ]);
+        let condition = if self.choices.chance(30) { " WHERE made.v >= 2" } else { "" };
+        let upsert = format!(
+            "INSERT INTO made (k, v) SELECT {second}.{other_key}, max({second}.{other}) FROM {{{other_table}}} AS {second} \
+             WHERE true GROUP BY {second}.{other_key} ON CONFLICT (k) DO UPDATE SET {set}{condition}"
+        );
+        (vec![make, fill, upsert], columns)
+    }
+
+    /// A query's rows, updated, deleted and added to.
+    fn changed(&mut self) -> (Vec<String>, Vec<Column>) {
+        self.inside = true;
+        let query = self.query(false);
+        self.inside = false;
+        let mut setup = vec![format!("CREATE TEMPORARY TABLE made AS {}", query.sql)];
+        for _ in 0..1 + self.choices.below(2) {
+            let set = query.columns[self.choices.below(query.columns.len())].name.clone();
+            let Some(plain) = query.columns.iter().find(|column| column.plain && column.name != set) else { continue };
+            let plain = &plain.name;
+            let number = 1 + self.choices.below(3);
+            let (alias, value, key, table) = self.inner();
+            setup.push(match self.choices.below(6) {
+                0 => format!("UPDATE made SET {set} = {} WHERE {plain} >= {number}", 90 + number),
+                1 => format!("UPDATE made SET {set} = {plain} * 20 WHERE {plain} <> {number}"),
+                2 => format!(
+                    "UPDATE made SET {set} = (SELECT max({alias}.{value}) FROM {{{table}}} AS {alias} WHERE {alias}.{key} = made.{plain})"
+                ),
+                3 => format!(
+                    "UPDATE made SET {set} = s.top FROM (SELECT {alias}.{key} AS part, max({alias}.{value}) AS top \
+                     FROM {{{table}}} AS {alias} GROUP BY {alias}.{key}) AS s WHERE s.part = made.{plain}"
+                ),
+                4 => format!("DELETE FROM made WHERE {plain} IN (SELECT {alias}.{value} FROM {{{table}}} AS {alias})"),
+                _ => format!("INSERT INTO made ({set}) SELECT {alias}.{value} FROM {{{table}}} AS {alias} WHERE {alias}.{key} >= {number}"),
+            });
+        }
+        (setup, query.columns)
     }
 }
 
