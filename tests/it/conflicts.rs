@@ -180,6 +180,24 @@ fn labels_and_names_make_one_group_and_subsets_none() {
 }
 
 #[test]
+fn a_day_from_which_a_table_is_read_makes_no_calculation_of_its_own() {
+    let fine = calculation("opened", "select day, countif(event = 'opened') m from events group by day");
+    let coarse = Calculation {
+        takes_up: vec![0],
+        ..calculation("opened", "select day, sum(opened) m from daily where day >= '2021-01-01' group by day")
+    };
+    assert_eq!(find_groups(&[fine, coarse]), []);
+}
+
+#[test]
+fn what_is_only_put_together_otherwise_is_not_called_different() {
+    let one = "select sum(a.x) / sum(b.y) m from web.a left join web.b on a.id = b.id";
+    let other = "select sum(a.x) / sum(b.y) m from app.a left join app.b on a.id = b.id and a.kind = b.kind";
+    let (verdict, said) = differences(one, other);
+    assert_eq!(verdict, Verdict::NotCompared, "{said:?}");
+}
+
+#[test]
 fn nothing_is_claimed_of_what_has_no_normal_form() {
     let unknown = Calculation { keys: vec!["m".to_owned()], ..Calculation::default() };
     let groups = find_groups(&[calculation("m", "select sum(a) m from t"), unknown]);

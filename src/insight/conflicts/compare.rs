@@ -99,7 +99,8 @@ pub(super) fn compare(this: &Essence, other: &Essence, grain: GrainMatters) -> V
     if only_this.is_empty() && only_other.is_empty() || only_data && this_shape != other_shape {
         found.compare_joins(&this, &other);
     }
-    let has_formula = found.said.iter().any(|said| !matches!(said.facet, Facet::Source | Facet::Grain | Facet::Filter));
+    let has_formula =
+        found.said.iter().any(|said| !matches!(said.facet, Facet::Source | Facet::Grain | Facet::Filter | Facet::Join));
     if !has_formula && without_conditions(&this.expression) != without_conditions(&other.expression) {
         found.compare_formulas(&this.expression, &other.expression);
     }
@@ -214,8 +215,12 @@ impl Found {
         let (mine, theirs) = (said(&left, &self.this_called), said(&right, &self.other_called));
         let sentence = match (left.is_empty(), right.is_empty()) {
             (false, false) => format!("{mine}, where the other {theirs}"),
-            (false, true) if other.aggregates.is_empty() => format!("{mine}, where the other takes each row by itself"),
-            (true, _) if this.aggregates.is_empty() => format!("takes each row by itself, where the other {theirs}"),
+            (false, true) if other.aggregates.is_empty() => {
+                format!("{mine}, where the other {}", row_by_row(other, &self.other_called))
+            }
+            (true, _) if this.aggregates.is_empty() => {
+                format!("{}, where the other {theirs}", row_by_row(this, &self.this_called))
+            }
             (false, true) => format!("{mine} too, which the other does not"),
             (true, _) => format!("lacks a part of the other, which {theirs} too"),
         };
@@ -283,6 +288,15 @@ impl Found {
             ),
         };
         self.say(Facet::Formula, sentence);
+    }
+}
+
+/// What a value that aggregates nothing itself does: it takes over what a subquery computed, or computes from
+/// single rows.
+fn row_by_row(it: &Computation, called: &Called) -> String {
+    match it.expression.contains("}@q") {
+        true => format!("takes over {}", quote(&it.expression, called)),
+        false => format!("computes {} row by row", quote(&it.expression, called)),
     }
 }
 

@@ -78,7 +78,18 @@ fn joins(condition: &str) -> bool {
     let is_column = |side: &str| {
         side.contains('.') && !side.contains(|letter: char| letter.is_whitespace() || letter == '\'' || letter == '?')
     };
-    is_load_filter(condition) || condition.split_once(" = ").is_some_and(|(left, right)| is_column(left) && is_column(right))
+    is_load_filter(condition)
+        || is_horizon(condition)
+        || condition.split_once(" = ").is_some_and(|(left, right)| is_column(left) && is_column(right))
+}
+
+/// Whether a condition only says from which day on a table is read: a day compared with a constant.
+fn is_horizon(condition: &str) -> bool {
+    let sides = condition.split_once(" >= ").or_else(|| condition.split_once(" > "));
+    sides.is_some_and(|(column, day)| {
+        time_unit(column) == "day" && !column.contains(' ') && day.starts_with('\'') && day.ends_with('\'')
+            || time_unit(column) == "day" && day.starts_with("cast('") && !day.contains('.')
+    })
 }
 
 /// Whether a subquery leaves no row out but by joining.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Class, Group, Known, Verdict,
-    compare::{GrainMatters, compare},
+    compare::{Facet, GrainMatters, compare},
     essence::Essence,
     names::is_generic,
     suggest::{Suggestion, suggest},
@@ -53,7 +53,10 @@ fn group_verdict(classes: &[Class]) -> Verdict {
 
 impl Known<'_> {
     fn suggest(&self, members: &[usize]) -> Option<Suggestion> {
-        let candidates: Vec<(usize, &Standing)> = members.iter().map(|at| (*at, &self.calculations[*at].standing)).collect();
+        // What cannot be compared is no measure for the others.
+        let has_form = members.iter().any(|at| self.essences[*at].is_some());
+        let comparable = members.iter().filter(|at| !has_form || self.essences[**at].is_some());
+        let candidates: Vec<(usize, &Standing)> = comparable.map(|at| (*at, &self.calculations[*at].standing)).collect();
         suggest(&candidates)
     }
 
@@ -89,6 +92,8 @@ impl Known<'_> {
             () if rolls_up => Verdict::RollsUp,
             () if is_generic(key) && self.are_disjoint(reference, shape) => Verdict::Unrelated,
             () if differences.is_empty() => Verdict::OtherData,
+            // The value is calculated alike; whether it matters how the data is put together nobody can say.
+            () if differences.iter().all(|said| matches!(said.facet, Facet::Source | Facet::Join)) => Verdict::NotCompared,
             () => Verdict::Different,
         };
         Class { verdict, differences, variants }

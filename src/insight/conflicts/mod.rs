@@ -117,7 +117,9 @@ impl Verdict {
             Verdict::OtherData => {
                 "The normal forms are the same but for the tables they read, or for keys that the values are split by."
             }
-            Verdict::NotCompared => "At least one has SQL for which no normal form is known, so nothing is claimed.",
+            Verdict::NotCompared => {
+                "At least one has SQL for which no normal form is known, or the two calculate alike from data that is put together otherwise; nothing is claimed."
+            }
             Verdict::Unrelated => {
                 "The name says only what kind of number it is, and what the numbers are made of in the end has no table in common."
             }

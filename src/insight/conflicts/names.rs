@@ -15,6 +15,8 @@ const GENERIC: &[&str] = &[
     "count",
     "counts",
     "cumulative",
+    "date",
+    "day",
     "days",
     "delta",
     "difference",
