@@ -106,6 +106,10 @@ fn what_only_looks_different_is_no_conflict() {
         ("select sum(a) m from t where day = @day group by country", "select sum(a) m from t where date = @date group by device"),
         ("select countif(x) m from t", "select sum(case when x then 1 else 0 end) m from t"),
         ("select count(distinct id) m from desktop.pings", "select count(distinct id) m from phone.pings"),
+        (
+            "select day, count(distinct id) m from p group by day",
+            "select day, extract(year from day) y, count(distinct id) m from p group by 1, 2",
+        ),
         ("select sum(a) / sum(b) m from ads where x = 1", "select sum(a) / sum(b) m from other.adverts where x = 1"),
     ] {
         let (verdict, said) = differences(first, second);

@@ -111,10 +111,11 @@ fn adds_up(it: &Computation) -> bool {
     adds(only) && it.windows.is_empty() && bare_value(&it.expression).starts_with(&only.call)
 }
 
-/// The units of time among the keys of a grain, sorted; "" for none.
+/// The finest unit of time among the keys of a grain, which decides how often there is a value; "" for none.
 pub(super) fn grain_unit(keys: &[String]) -> String {
-    let units: BTreeSet<&str> = keys.iter().map(|key| time_unit(key)).filter(|unit| !unit.is_empty()).collect();
-    units.into_iter().collect::<Vec<_>>().join(" and ")
+    const FINEST_FIRST: [&str; 6] = ["hour", "day", "week", "month", "quarter", "year"];
+    let units: BTreeSet<&str> = keys.iter().map(|key| time_unit(key)).collect();
+    FINEST_FIRST.into_iter().find(|unit| units.contains(unit)).unwrap_or("").to_owned()
 }
 
 /// Whether a condition only says which part of the data one run loads: a column that is a parameter.
