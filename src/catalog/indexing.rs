@@ -31,20 +31,72 @@ fn index_folder(data: &Path) -> PathBuf {
 ///
 /// # Errors
 /// When the folder cannot be written.
-pub async fn open_index(data: &Path) -> Result<SearchIndex> {
+pub(super) async fn open_index(data: &Path) -> Result<SearchIndex> {
     let folder = index_folder(data);
     let opened = tokio::task::spawn_blocking(move || match SearchIndex::open(&folder) {
         Ok(index) => Ok(index),
         Err(cause) => {
             tracing::warn!(%cause, "the search index is emptied");
-            if folder.exists() {
-                std::fs::remove_dir_all(&folder)
-                    .map_err(|cause| SearchError::Open { path: folder.clone(), reason: cause.to_string() })?;
-            }
-            SearchIndex::open(&folder)
+            empty(&folder)
         }
     });
     opened.await.map_err(|cause| broken(&cause))?.map_err(|cause| broken(&cause))
+}
+
+/// Removes everything in the folder of an index.
+fn empty(folder: &Path) -> std::result::Result<SearchIndex, SearchError> {
+    if folder.exists() {
+        let failed = |cause: std::io::Error| SearchError::Open { path: folder.to_owned(), reason: cause.to_string() };
+        std::fs::remove_dir_all(folder).map_err(failed)?;
+    }
+    SearchIndex::open(folder)
+}
+
+/// Brings the index of a data folder to `run`, from run `since` where it stands there. An index that
+/// cannot be brought on, for what a killed writer left in it, is emptied and built anew: it is only a cache.
+///
+/// # Errors
+/// When the store cannot be read, or the index is held by another process or cannot be written at all.
+pub async fn bring_index(store: &Store, since: Option<RunNumber>, run: RunNumber) -> Result<()> {
+    let index = open_index(store.folder()).await?;
+    let at = index.view().map_err(|cause| broken(&cause))?.run();
+    let brought = match since.filter(|since| at == Some(*since)) {
+        Some(since) => update_index(store, &index, since, run).await,
+        None => rebuild_index(store, &index, run).await,
+    };
+    match brought {
+        Err(CatalogError::Broken { cause, .. }) if !is_held(&cause) => renew(store, index, run, &cause).await.map(drop),
+        other => other,
+    }
+}
+
+/// Opens the index of a data folder, repaired where it is not of `run`.
+///
+/// # Errors
+/// When the store cannot be read, or the index cannot be written even from nothing.
+pub(super) async fn open_repaired(store: &Store, run: Option<RunNumber>) -> Result<SearchIndex> {
+    let index = open_index(store.folder()).await?;
+    let Some(run) = run else { return Ok(index) };
+    match repair_index(store, &index, run).await {
+        Err(CatalogError::Broken { cause, .. }) => renew(store, index, run, &cause).await,
+        other => other.map(|()| index),
+    }
+}
+
+/// Puts an index from nothing in the place of one that cannot be written.
+async fn renew(store: &Store, index: SearchIndex, run: RunNumber, cause: &str) -> Result<SearchIndex> {
+    tracing::warn!(cause, "the search index is emptied and built anew");
+    drop(index);
+    let folder = index_folder(store.folder());
+    let emptied = tokio::task::spawn_blocking(move || empty(&folder));
+    let index = emptied.await.map_err(|cause| broken(&cause))?.map_err(|cause| broken(&cause))?;
+    rebuild_index(store, &index, run).await?;
+    Ok(index)
+}
+
+/// Whether an index could not be written because somebody else writes it.
+fn is_held(cause: &str) -> bool {
+    cause.contains("being written by another process")
 }
 
 /// Rebuilds the index where it is not of `run`. While another process writes it, it is left alone.
@@ -55,7 +107,7 @@ pub(super) async fn repair_index(store: &Store, index: &SearchIndex, run: RunNum
     }
     tracing::info!(?found, run = run.0, "the search index is rebuilt");
     match rebuild_index(store, index, run).await {
-        Err(CatalogError::Broken { cause, .. }) if cause.contains("being written by another process") => {
+        Err(CatalogError::Broken { cause, .. }) if is_held(&cause) => {
             tracing::warn!(cause, "the search index is left as it is");
             Ok(())
         }
@@ -67,7 +119,7 @@ pub(super) async fn repair_index(store: &Store, index: &SearchIndex, run: RunNum
 ///
 /// # Errors
 /// When the store cannot be read, or the index is held by another process or cannot be written.
-pub async fn rebuild_index(store: &Store, index: &SearchIndex, run: RunNumber) -> Result<()> {
+pub(super) async fn rebuild_index(store: &Store, index: &SearchIndex, run: RunNumber) -> Result<()> {
     let assets: Vec<AssetId> = store.load_assets(run).await?.iter().map(|asset| asset.id).collect();
     write_index(store, index, run, IndexChange { assets, from_nothing: true }).await
 }
@@ -76,7 +128,7 @@ pub async fn rebuild_index(store: &Store, index: &SearchIndex, run: RunNumber) -
 ///
 /// # Errors
 /// When the store cannot be read, or the index is held by another process or cannot be written.
-pub async fn update_index(store: &Store, index: &SearchIndex, since: RunNumber, run: RunNumber) -> Result<()> {
+async fn update_index(store: &Store, index: &SearchIndex, since: RunNumber, run: RunNumber) -> Result<()> {
     let known = index.view().map_err(|cause| broken(&cause))?.statements();
     let mut assets = store.changed_assets(since, run).await?;
     assets.extend(store.assets_stated_after(known).await?);
@@ -89,7 +141,7 @@ pub async fn update_index(store: &Store, index: &SearchIndex, since: RunNumber, 
 /// writes it, it is left for the next time.
 pub(super) async fn index_statements_if_free(store: &Store, index: &SearchIndex, run: RunNumber) -> Result<bool> {
     match index_statements(store, index, run).await {
-        Err(CatalogError::Broken { cause, .. }) if cause.contains("being written by another process") => {
+        Err(CatalogError::Broken { cause, .. }) if is_held(&cause) => {
             tracing::info!(cause, "searching does not know the newest statements yet");
             Ok(false)
         }

@@ -77,7 +77,7 @@ pub use governance_file::*;
 pub use governed::*;
 pub use highlight::*;
 pub use home::*;
-pub use indexing::{open_index, rebuild_index, search_document, update_index};
+pub use indexing::{bring_index, search_document};
 pub use ledger::*;
 pub use lineage_graph::*;
 pub use metrics::*;

@@ -109,9 +109,8 @@ impl Catalog {
     pub async fn open_as_configured(data: &Path, search: &SearchConfig) -> Result<Catalog> {
         let synonyms = Arc::new(Synonyms::new(&search.synonyms));
         let store = Store::open(data).await?;
-        let index = indexing::open_index(data).await?;
+        let index = indexing::open_repaired(&store, store.latest_run().await?).await?;
         if let Some(run) = store.latest_run().await? {
-            indexing::repair_index(&store, &index, run).await?;
             indexing::index_statements_if_free(&store, &index, run).await?;
         }
         let view = View::load(&store, &index, &synonyms).await?;

@@ -94,14 +94,7 @@ async fn repeat(store: &Store, run: RunNumber, readings: &[ReadSource], counts: 
 
 /// The index is committed for the run before the run is visible.
 async fn write_index(store: &Store, previous: Option<RunNumber>, run: RunNumber) -> Result<(), CrawlError> {
-    let failed = |error: &dyn std::fmt::Display| CrawlError::Index(error.to_string());
-    let index = catalog::open_index(store.folder()).await.map_err(|error| failed(&error))?;
-    let at = index.view().map_err(|error| failed(&error))?.run();
-    match previous.filter(|previous| at == Some(*previous)) {
-        Some(previous) => catalog::update_index(store, &index, previous, run).await,
-        None => catalog::rebuild_index(store, &index, run).await,
-    }
-    .map_err(|error| failed(&error))
+    catalog::bring_index(store, previous, run).await.map_err(|error| CrawlError::Index(error.to_string()))
 }
 
 /// Writes everything that `readings` say under the unpublished `run`.

@@ -209,7 +209,9 @@ fn a_live_postgres_gives_views_with_lineage_comments_and_use() {
     let (code, _, said) = wellspring(&data, &["crawl", &url], Some(PASSWORD));
     assert_eq!(code, 0, "{said}");
     let (_, export, _) = wellspring(&data, &["export", "--jsonl"], None);
-    assert!(export.contains("amount_eur") && !rows(&export, "asset").iter().any(|row| row.to_string().contains("mart.net")));
+    assert!(export.contains("amount_eur"));
+    // Its definition is gone; that it was made is something that the server still counts.
+    assert!(!export.contains("mart/net.sql"), "a dropped view has no definition");
 }
 
 fn walk(folder: &Path) -> Vec<PathBuf> {
