@@ -67,6 +67,7 @@ fn make_document(at: u32, dice: &mut Dice) -> SearchDocument {
                 description: if column % 3 == 0 { format!("{} of {}", dice.word(), dice.word()) } else { String::new() },
             })
             .collect(),
+        environment: None,
         deprecated: at.is_multiple_of(11),
         replacement: None,
         usage: dice.roll(400),

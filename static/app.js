@@ -54,6 +54,14 @@
     });
   }
 
+  // An address is for keeping: where the reader came from is no part of it
+  const here = new URL(location.href);
+  if (here.searchParams.has("from") || here.searchParams.has("typed")) {
+    here.searchParams.delete("from");
+    here.searchParams.delete("typed");
+    history.replaceState(history.state, "", here);
+  }
+
   // Forms that send themselves
   for (const form of $$("form[data-auto]")) {
     $$("[data-needless]", form).forEach((button) => { button.hidden = true; });

@@ -117,8 +117,12 @@
     box.scrollLeft = Number(frame.getAttribute("x")) + Number(frame.getAttribute("width")) / 2 - box.clientWidth / 2;
     box.scrollTop = Number(frame.getAttribute("y")) - Math.min(60, box.clientHeight / 3);
   };
+  let folded = false;
   const prepare = () => {
     zoom = 1;
+    const drop = $("#lineage .drop");
+    if (drop && folded) drop.open = true;
+    folded = false;
     $$(".graph-zoom").forEach((box) => { box.hidden = false; });
     const chosen = svg() && $(".col.chosen", svg());
     if (chosen) light(chosen.id);
@@ -134,6 +138,10 @@
     if (leaving && svg()) { event.preventDefault(); return leave(); }
     const expand = event.target.closest(".lineage .expand");
     if (expand) { event.preventDefault(); return swap(expand.getAttribute("href"), expand.closest(".node")); }
+    const choices = event.target.closest(".lineage .choices");
+    if (choices) { event.preventDefault(); return swap(choices.getAttribute("href"), choices.closest(".node")); }
+    const staying = event.target.closest(".node-panel [data-stay]");
+    if (staying && svg()) { event.preventDefault(); event.stopPropagation(); return swap(staying.getAttribute("href"), $(".node.at", svg())); }
     const column = event.target.closest(".lineage .col");
     if (column) { event.preventDefault(); return focusColumn(column); }
   });
@@ -168,6 +176,8 @@
     if (event.target.closest("input, textarea, select")) return;
     const key = event.key;
     const done = () => event.preventDefault();
+    const drop = $("#lineage .drop[open]");
+    if (key === "Escape" && drop) { done(); drop.open = false; return $("summary", drop).focus(); }
     if (key === "[") { done(); return deeper(-1); }
     if (key === "]") { done(); return deeper(1); }
     if (!svg()) return;
@@ -189,6 +199,12 @@
     }
   });
   addEventListener("popstate", () => location.reload());
+  // What is folded out stays so, until somebody looks elsewhere.
+  document.addEventListener("click", (event) => {
+    const drop = $("#lineage .drop[open]");
+    if (drop && !drop.contains(event.target)) drop.open = false;
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => { if (event.target.id === "lineage") folded = !!$("#lineage .drop[open]"); });
   document.addEventListener("htmx:afterSwap", (event) => { if (event.target.id === "lineage") prepare(); });
   document.addEventListener("htmx:afterSettle", (event) => { if (event.target.id === "lineage") prepare(); });
   prepare();

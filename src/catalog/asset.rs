@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Something that is tested of an asset.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
 pub struct Check {
     /// The column tested; "" for the whole asset.
     pub column: String,
@@ -32,7 +32,7 @@ pub struct Check {
 }
 
 /// How fresh an asset must be.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
 pub struct Freshness {
     /// When it is said to be late.
     pub expected: String,
@@ -43,7 +43,7 @@ pub struct Freshness {
 }
 
 /// One asset.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct AssetAnswer {
     /// The asset.
     pub asset: AssetRef,
@@ -102,7 +102,7 @@ pub struct AssetAnswer {
 }
 
 /// One column of an asset.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct AssetColumn {
     /// The name; nested fields as a dotted path.
     pub name: String,
@@ -125,7 +125,7 @@ pub struct AssetColumn {
 }
 
 /// A column at the other end of an edge.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
 pub struct ColumnLink {
     /// The column.
     pub column: ColumnRef,
@@ -136,7 +136,7 @@ pub struct ColumnLink {
 }
 
 /// A file that defines or fills an asset.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct AssetDocument {
     /// The file; `line` is that of the first statement that writes the asset.
     pub place: Place,
@@ -160,7 +160,7 @@ impl AssetDocument {
 }
 
 /// What the definition of a dashboard, a chart or a metric says of it in its tool.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct DefinitionSheet {
     /// Addresses that open it in its tool.
     pub links: Vec<String>,
@@ -199,7 +199,7 @@ impl DefinitionSheet {
 }
 
 /// An asset next to this one.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
 pub struct Neighbour {
     /// The asset.
     pub asset: AssetRef,
@@ -213,7 +213,7 @@ pub struct Neighbour {
 }
 
 /// A column that decides which rows of an asset exist.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
 pub struct RowDecider {
     /// The column.
     pub column: ColumnRef,
@@ -226,7 +226,7 @@ pub struct RowDecider {
 }
 
 /// Why an asset has no upstream.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", tag = "why")]
 pub enum NoLineage {
     /// Its SQL could not be parsed.

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// One column.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ColumnAnswer {
     /// The asset that has it.
     pub asset: AssetRef,
@@ -42,7 +42,7 @@ pub struct ColumnAnswer {
 }
 
 /// One expression that computes a column.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ColumnExpression {
     /// What it does, in a sentence.
     pub sentence: String,

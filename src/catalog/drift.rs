@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// How a column stands to its declaration, where the two differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ColumnDrift {
     /// It is declared, and the SQL does not write it.

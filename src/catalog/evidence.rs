@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Reads by state.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, utoipa::ToSchema)]
 pub struct EvidenceAnswer {
     /// The state that is listed.
     pub state: Option<EdgeState>,
@@ -22,7 +22,7 @@ pub struct EvidenceAnswer {
 }
 
 /// One asset that is made from another.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct EvidencedRead {
     /// What is written.
     pub to: AssetRef,

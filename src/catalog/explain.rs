@@ -17,15 +17,19 @@ use crate::{
     store::{AssetDetail, AssetRow, Definition},
 };
 
-/// Steps of one story at most.
+/// Steps of one story that are told, at most.
 const MOST_STEPS: usize = 120;
+/// Steps at most, those among them that only repeat another one elsewhere.
+const MOST_WITH_REPEATED: usize = 600;
+/// Names that the story in short lists before it counts the rest.
+const SHORT_NAMES: usize = 3;
 /// Statements that write one column that are told of.
 const MOST_STATEMENTS: usize = 8;
 /// Plain copies folded into one step at most.
 const FARTHEST_COPY: usize = 40;
 
 /// The story of one column.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Explanation {
     /// The asset that has it.
     pub asset: AssetRef,
@@ -35,6 +39,8 @@ pub struct Explanation {
     pub description: Option<Described>,
     /// Who owns the asset.
     pub owners: Vec<NamedOwner>,
+    /// The whole in a sentence or two.
+    pub in_short: String,
     /// The steps, the number first, nearest first.
     pub steps: Vec<ExplainStep>,
     /// Where the story ends: columns that nothing in the catalog computes.
@@ -63,7 +69,10 @@ impl Explanation {
             let (day, author) = (day.unwrap_or_default(), &one.change.author);
             out.push_str(&format!("- step {}, {day}, {author}: {}\n", one.step, one.what.join(" ")));
         }
-        for step in &self.steps {
+        if !self.in_short.is_empty() {
+            out.push_str(&format!("\n{}\n", self.in_short));
+        }
+        for step in self.steps.iter().filter(|step| step.same_as.is_none()) {
             let name = format!("{}.{}", step.column.asset.name, step.column.column);
             out.push_str(&format!("\n{}. **`{name}`**: {}", step.number, step.sentence));
             if let Some(place) = &step.place {
@@ -82,6 +91,10 @@ impl Explanation {
                     out.push_str(&format!("     - {}: `{}`\n", rule.label(), rule.text));
                 }
             }
+            let same: Vec<String> = self.repeated(step).map(|step| format!("`{}`", step.column.asset.name)).collect();
+            if !same.is_empty() {
+                out.push_str(&format!("   - The same in {}\n", same.join(", ")));
+            }
         }
         if !self.roots.is_empty() {
             out.push_str("\nIt comes from:\n\n");
@@ -91,10 +104,21 @@ impl Explanation {
         }
         out
     }
+
+    /// The steps that repeat `step` elsewhere.
+    pub fn repeated<'s>(&'s self, step: &ExplainStep) -> impl Iterator<Item = &'s ExplainStep> {
+        let number = step.number;
+        self.steps.iter().filter(move |other| other.same_as == Some(number))
+    }
+
+    /// How many steps are told, those that repeat another one left out.
+    pub fn told(&self) -> usize {
+        self.steps.iter().filter(|step| step.same_as.is_none()).count()
+    }
 }
 
 /// One step of a story: what one statement does to one column.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ExplainStep {
     /// From 1.
     pub number: u32,
@@ -102,6 +126,8 @@ pub struct ExplainStep {
     pub column: ColumnRef,
     /// Steps that use it (their numbers); empty for the first.
     pub used_by: Vec<u32>,
+    /// The step before it that says word for word the same of a table called alike elsewhere.
+    pub same_as: Option<u32>,
     /// What happens, in a sentence of plain text.
     pub sentence: String,
     /// The expression's text; "" where nothing in the catalog computes it.
@@ -127,7 +153,7 @@ pub struct ExplainStep {
 }
 
 /// One of several queries that make a column.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ExplainBranch {
     /// What happens, in a sentence of plain text.
     pub sentence: String,
@@ -142,6 +168,20 @@ pub struct ExplainBranch {
 }
 
 impl ExplainStep {
+    /// What it says, without where: the same for what differs by the dataset of its tables alone.
+    fn signature(&self) -> String {
+        let mut said = vec![self.column.column.to_lowercase(), self.column.asset.split_name().1.to_lowercase()];
+        let mut take = |sentence: &str, rules: &[RowRule]| {
+            said.push(sentence.to_owned());
+            said.extend(rules.iter().map(|rule| format!("{} {}", rule.label(), rule.text)));
+        };
+        take(&self.sentence, &self.rules);
+        self.branches.iter().chain(&self.others).for_each(|branch| take(&branch.sentence, &branch.rules));
+        said.push(self.expression.clone());
+        said.extend(self.inputs.iter().map(|input| format!("{}.{}", input.asset.split_name().1, input.column)));
+        said.join("\n")
+    }
+
     /// Every clause that decides rows, branches included: (word, text).
     pub(super) fn rule_texts(&self) -> Vec<(String, String)> {
         let rules = self.rules.iter().chain(self.branches.iter().flat_map(|branch| &branch.rules));
@@ -157,7 +197,7 @@ impl RowRule {
 }
 
 /// One clause that decides which rows survive.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct RowRule {
     /// `FILTER`, `JOIN`, `GROUP_BY` or `SORT`.
     pub kind: String,
@@ -186,6 +226,7 @@ impl View {
             steps: Vec::new(),
             numbers: FxHashMap::default(),
             told: Vec::new(),
+            known: FxHashMap::default(),
             cut: false,
         };
         story.tell(asset, &shown).await?;
@@ -208,6 +249,7 @@ impl View {
             column: shown,
             description: answer.description,
             owners: self.named_owners(&self.facts.of(asset.id).owners),
+            in_short: tell_in_short(&steps, &roots, assets.len()),
             roots: roots.into_iter().collect(),
             assets: assets.len() as u64,
             filters: count(RowEdgeKind::Filter),
@@ -235,6 +277,8 @@ struct Story<'a> {
     numbers: FxHashMap<(AssetId, String), usize>,
     /// The asset of each step.
     told: Vec<AssetId>,
+    /// What was said of which kind of column, with the number of the step.
+    known: FxHashMap<String, u32>,
     cut: bool,
 }
 
@@ -253,7 +297,7 @@ impl Story<'_> {
                 }
                 continue;
             }
-            if self.steps.len() >= MOST_STEPS {
+            if self.known.len() >= MOST_STEPS || self.steps.len() >= MOST_WITH_REPEATED {
                 self.cut = true;
                 break;
             }
@@ -305,6 +349,13 @@ impl Story<'_> {
             step.inputs.push(ColumnRef { asset: source, column: column.clone() });
             waiting.push_back(Waiting { asset, column, used_by: Some(number), through: Vec::new() });
         }
+        let said = step.signature();
+        match self.known.get(&said) {
+            Some(first) => step.same_as = Some(*first),
+            None => {
+                self.known.insert(said, number);
+            }
+        }
         self.steps.push(step);
         self.told.push(next.asset);
         Ok(())
@@ -325,8 +376,26 @@ pub(super) fn first_making<'a>(detail: &'a AssetDetail, column: &str) -> Option<
     all_makings(detail, column).into_iter().next()
 }
 
-/// The statements that make a column, an earlier document first; without those that read nothing, where
-/// others do.
+/// The whole story in a sentence or two: what the number is, and where it comes from in the end.
+fn tell_in_short(steps: &[ExplainStep], roots: &BTreeSet<ColumnRef>, assets: usize) -> String {
+    let Some(first) = steps.first().filter(|step| !step.is_root) else { return String::new() };
+    let mut short = first.sentence.clone();
+    // What the first step reads itself is said already.
+    let is_far = |root: &&ColumnRef| !first.inputs.contains(root);
+    let far: Vec<String> = roots.iter().filter(is_far).map(|root| format!("`{}.{}`", root.asset.name, root.column)).collect();
+    if let Some(listed) = far.get(..far.len().min(SHORT_NAMES)).filter(|listed| !listed.is_empty()) {
+        let rest = match far.len() - listed.len() {
+            0 => String::new(),
+            1 => " and 1 other column".to_owned(),
+            more => format!(" and {more} other columns"),
+        };
+        short.push_str(&format!(" Through {assets} assets it goes back to {}{rest}.", listed.join(", ")));
+    }
+    short
+}
+
+/// The statements that make a column, an earlier document first; without those that write no row or
+/// nothing but NULL, where others do.
 fn all_makings<'a>(detail: &'a AssetDetail, column: &str) -> Vec<(&'a Definition, Making)> {
     let makings = detail.definitions.iter().flat_map(|definition| {
         let targets = definition.targets.iter();
@@ -334,19 +403,22 @@ fn all_makings<'a>(detail: &'a AssetDetail, column: &str) -> Vec<(&'a Definition
             .flat_map(move |target| make_column(&definition.analysis, &definition.text, *target, column))
             .map(move |making| (definition, making))
     });
-    let makings: Vec<_> = makings.collect();
-    let reads = |making: &Making| !making.inputs.is_empty() || !making.counted.is_empty();
-    if makings.iter().any(|(_, making)| reads(making)) {
-        return makings.into_iter().filter(|(_, making)| reads(making)).take(MOST_STATEMENTS).collect();
+    let mut makings: Vec<_> = makings.collect();
+    let empty = |(definition, making): &(&Definition, Making)| {
+        making.writes_nothing(&definition.text) || making.is_always_null(&definition.text)
+    };
+    if !makings.iter().all(empty) {
+        makings.retain(|making| !empty(making));
     }
-    makings.into_iter().take(1).collect()
+    makings.truncate(MOST_STATEMENTS);
+    makings
 }
 
 /// The clauses that decide rows, branches included: (word, text).
 pub(super) fn rule_texts(definition: &Definition, making: &Making) -> Vec<(String, String)> {
     let branches = making.branches.iter().flat_map(|branch| &branch.making.rules);
-    let text = |span: Span| span.of(&definition.text).split_whitespace().collect::<Vec<_>>().join(" ");
-    making.rules.iter().chain(branches).map(|rule| (rule.word.clone(), text(rule.span))).collect()
+    let word = |rule| Making::word_of_rule(rule, &definition.text, &definition.analysis);
+    making.rules.iter().chain(branches).map(|rule| (word(rule), Making::text_of_rule(rule, &definition.text))).collect()
 }
 
 /// The real columns that a making reads and that are bound to assets, each once.
@@ -373,6 +445,7 @@ fn made_step(view: &View, definition: &Definition, making: &Making, column: Colu
         number: 0,
         column,
         used_by: Vec::new(),
+        same_as: None,
         sentence: told.sentence,
         expression: span.of(&definition.text).to_owned(),
         excerpt: told.excerpt.filter(|_| !is_union || branches.is_empty()),
@@ -391,7 +464,6 @@ fn made_step(view: &View, definition: &Definition, making: &Making, column: Colu
 fn tell_branch(view: &View, definition: &Definition, making: &Making) -> ExplainBranch {
     let lines = definition.analysis.line_index(&definition.text);
     let place = |span: Span| Some(view.place_in(&definition.placement, lines.line(span.start)));
-    let one_line = |span: Span| span.of(&definition.text).split_whitespace().collect::<Vec<_>>().join(" ");
     let span = making.links.first().map_or(Span::default(), |link| link.span);
     let inputs = sources_of(definition, making).into_iter();
     ExplainBranch {
@@ -402,8 +474,8 @@ fn tell_branch(view: &View, definition: &Definition, making: &Making) -> Explain
             .iter()
             .map(|rule| RowRule {
                 kind: rule.kind.word().to_owned(),
-                word: rule.word.clone(),
-                text: one_line(rule.span),
+                word: Making::word_of_rule(rule, &definition.text, &definition.analysis),
+                text: Making::text_of_rule(rule, &definition.text),
                 within: rule.within.clone(),
                 place: place(rule.span),
             })
@@ -424,6 +496,7 @@ fn root_step(column: ColumnRef, detail: Option<&AssetDetail>) -> ExplainStep {
         number: 0,
         column,
         used_by: Vec::new(),
+        same_as: None,
         sentence,
         expression: String::new(),
         excerpt: None,

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Every owner.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct OwnersAnswer {
     /// Owners, most assets first.
     pub owners: Vec<OwnerCounts>,
@@ -20,7 +20,7 @@ pub struct OwnersAnswer {
 }
 
 /// One owner in the list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct OwnerCounts {
     /// The name, as written.
     pub name: String,
@@ -55,7 +55,7 @@ pub struct OwnedAsset {
 }
 
 /// Something deprecated, and who still reads it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct DeprecatedAsset {
     /// The asset.
     pub asset: AssetRef,
@@ -68,7 +68,7 @@ pub struct DeprecatedAsset {
 }
 
 /// An asset that still reads something deprecated.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct DeprecatedReader {
     /// The reader.
     pub asset: AssetRef,

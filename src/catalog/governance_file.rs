@@ -50,7 +50,7 @@ impl OnConflict {
 }
 
 /// What came of an import.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ImportAnswer {
     /// Whether the catalog was changed.
     pub applied: bool,
@@ -68,7 +68,7 @@ pub struct ImportAnswer {
 }
 
 /// A field of which the file and the catalog say different things.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ImportConflict {
     /// The 1-based line of the file.
     pub line: u64,

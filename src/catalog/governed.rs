@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What people state of one asset, and what follows.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Governed {
     /// Every field that something was ever stated of, the asset's own first, then columns by name.
     pub fields: Vec<FieldStatement>,
@@ -38,7 +38,7 @@ pub struct Governed {
 }
 
 /// The newest statement of one field.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct FieldStatement {
     /// The column; "" for the asset itself.
     pub column: String,
@@ -53,7 +53,7 @@ pub struct FieldStatement {
 }
 
 /// A certification, and who gave it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct CertifiedBy {
     /// What was checked, in Markdown; "" where nothing is said.
     pub note: String,
@@ -62,7 +62,7 @@ pub struct CertifiedBy {
 }
 
 /// What kind of data an asset holds, and how we know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct TierAnswer {
     /// The tier.
     pub tier: Tier,
@@ -71,7 +71,7 @@ pub struct TierAnswer {
 }
 
 /// That what an asset holds is wrong for now.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
 pub struct WrongNotice {
     /// What is wrong.
     pub asset: AssetRef,
@@ -84,7 +84,7 @@ pub struct WrongNotice {
 }
 
 /// Something deprecated that an asset reads.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct DeprecatedInput {
     /// What is deprecated.
     pub asset: AssetRef,
@@ -93,7 +93,7 @@ pub struct DeprecatedInput {
 }
 
 /// How many still read something deprecated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ReaderProgress {
     /// Live readers in the first run that is kept since it was deprecated.
     pub at_first: u64,

@@ -233,6 +233,7 @@ pub fn search_document(row: &SearchRow, stated: Option<&StatedAsset>) -> SearchD
                 description: column.description.as_deref().map(first_line).unwrap_or_default(),
             })
             .collect(),
+        environment: row.asset.environment.as_deref().map(str::to_owned),
         deprecated: false,
         replacement: None,
         usage: row.readers.saturating_add(row.popularity),

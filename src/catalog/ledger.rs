@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The ledger.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, utoipa::ToSchema)]
 pub struct Ledger {
     /// Days that were looked back over, from the last one covered.
     pub days: u32,
@@ -27,7 +27,7 @@ pub struct Ledger {
 }
 
 /// One asset of the ledger.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct LedgerEntry {
     /// The asset.
     pub asset: AssetRef,

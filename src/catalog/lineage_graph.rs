@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::{AssetRef, CatalogError, Direction, Result, View};
+use super::{AssetGroup, AssetRef, CatalogError, Direction, Result, View};
 use crate::{
     graph::{EdgeKinds, GraphView, Layout, LayoutOptions, NeighbourhoodQuery, PortChoice, layout, render_csv, render_mermaid},
     model::{AssetId, EdgeState},
@@ -35,8 +35,10 @@ pub struct GraphQuery {
     /// Edge kinds that are left out, by word: assets between which values flow by these alone are
     /// not connected.
     pub without: BTreeSet<String>,
-    /// Whether deprecated assets are left out, and not passed.
-    pub without_deprecated: bool,
+    /// Groups of assets that are left out, and not passed.
+    pub without_groups: BTreeSet<AssetGroup>,
+    /// Assets that are left out, and not passed, as `namespace/name`.
+    pub without_assets: BTreeSet<String>,
     /// Nodes expanded by hand: (`namespace/name`, direction word `up` or `down`, edges further).
     pub expanded: BTreeSet<(String, String, u32)>,
     /// Nodes drawn at most; 0 means [`GraphQuery::MOST_NODES`].
@@ -87,6 +89,10 @@ pub struct LineageGraph {
     pub focus: usize,
     /// Nodes that the limit left out.
     pub left_out: u64,
+    /// Groups that could be left out, or are: how many of the drawn nodes, the focus apart, belong to each.
+    pub groups: Vec<(AssetGroup, u64)>,
+    /// What is left out by name.
+    pub put_aside: Vec<AssetRef>,
 }
 
 /// One asset drawn.
@@ -110,9 +116,9 @@ pub struct GraphNode {
     pub columns: Vec<GraphColumn>,
     /// Columns it has that are not drawn.
     pub more_columns: u64,
-    /// Upstream neighbours: (drawn, in all).
+    /// Upstream neighbours that are not left out on purpose: (drawn, in all).
     pub upstream: (u64, u64),
-    /// Downstream neighbours: (drawn, in all).
+    /// Downstream neighbours that are not left out on purpose: (drawn, in all).
     pub downstream: (u64, u64),
 }
 
@@ -164,7 +170,9 @@ impl View {
         });
         let drawn = drawn.await.map_err(|cause| CatalogError::broken("drawing the graph", cause))?;
         let (view, placed) = drawn.ok_or_else(|| CatalogError::not_found(&query.namespace, &query.name))?;
-        Ok(self.join_drawing(view, placed))
+        let mut drawing = self.join_drawing(view, placed);
+        drawing.put_aside = query.without_assets.iter().filter_map(|name| self.point(self.named_asset(name)?)).collect();
+        Ok(drawing)
     }
 
     /// The same neighbourhood as a Mermaid flowchart.
@@ -206,11 +214,13 @@ impl View {
         };
         let without = EdgeKinds::from_words(query.without.iter().map(String::as_str))
             .map_err(|word| CatalogError::BadQuestion(format!("`{word}` is no kind of edge")))?;
-        let deprecated = self.deprecated_assets().filter(|asset| query.without_deprecated && *asset != focus.id);
+        let mut hidden = self.assets_of_groups(&query.without_groups);
+        hidden.extend(query.without_assets.iter().filter_map(|name| self.named_asset(name)));
+        hidden.remove(&focus.id);
         Ok(NeighbourhoodQuery {
             focus_column,
             without,
-            hidden: deprecated.collect(),
+            hidden,
             up: query.up,
             down: query.down,
             expanded: query.expanded.iter().filter_map(|(asset, way, edges)| self.expansion(asset, way, *edges)).collect(),
@@ -225,23 +235,25 @@ impl View {
         })
     }
 
-    fn deprecated_assets(&self) -> impl Iterator<Item = AssetId> {
-        self.assets.iter().map(|asset| asset.id).filter(|asset| self.facts.of(*asset).deprecated.is_some())
-    }
-
     fn expansion(&self, asset: &str, way: &str, edges: u32) -> Option<(AssetId, Direction, u32)> {
         let direction = match way {
             "up" => Direction::Upstream,
             "down" => Direction::Downstream,
             _ => return None,
         };
-        let asset = self.assets.iter().find(|row| {
-            asset.strip_prefix(&*row.namespace).and_then(|rest| rest.strip_prefix('/')).is_some_and(|name| name == &*row.name)
-        })?;
-        Some((asset.id, direction, edges))
+        Some((self.named_asset(asset)?, direction, edges))
+    }
+
+    /// The asset that an address calls `namespace/name`.
+    fn named_asset(&self, called: &str) -> Option<AssetId> {
+        let is_called = |row: &&crate::store::AssetRow| {
+            called.strip_prefix(&*row.namespace).and_then(|rest| rest.strip_prefix('/')).is_some_and(|name| name == &*row.name)
+        };
+        self.assets.iter().find(is_called).map(|row| row.id)
     }
 
     fn join_drawing(&self, view: GraphView, placed: Layout) -> LineageGraph {
+        let groups = self.count_groups(&view);
         let mut boxes: BTreeMap<usize, _> = placed.nodes.into_iter().enumerate().collect();
         let mut curves: BTreeMap<usize, _> = placed.edges.into_iter().enumerate().collect();
         let nodes = view.nodes.into_iter().enumerate().map(|(at, node)| {
@@ -253,6 +265,7 @@ impl View {
                     kind: node.kind,
                     role: node.role,
                     deprecated: node.deprecated,
+                    environment: self.asset(node.asset).and_then(|row| row.environment.as_deref()).map(str::to_owned),
                 },
                 owners: self.facts.of(node.asset).owner_names(),
                 layer: node.distance,
@@ -293,6 +306,20 @@ impl View {
             nodes,
             focus: view.focus,
             left_out: view.left_out,
+            groups,
+            put_aside: Vec::new(),
         }
+    }
+
+    /// How many nodes, the focus apart, belong to each group.
+    fn count_groups(&self, view: &GraphView) -> Vec<(AssetGroup, u64)> {
+        let mut counts: BTreeMap<AssetGroup, u64> = BTreeMap::new();
+        for (at, node) in view.nodes.iter().enumerate() {
+            let Some(asset) = self.asset(node.asset).filter(|_| at != view.focus) else { continue };
+            for group in self.groups_of(asset) {
+                *counts.entry(group).or_default() += 1;
+            }
+        }
+        counts.into_iter().collect()
     }
 }

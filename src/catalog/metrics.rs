@@ -30,7 +30,7 @@ const MOST_COMPARED: usize = 40;
 const LONGEST_EXPRESSION: usize = 400;
 
 /// Columns of one name that are calculated by aggregating: a metric that nobody declared.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ImpliedMetric {
     /// The column's name.
     pub name: String,
@@ -39,7 +39,7 @@ pub struct ImpliedMetric {
 }
 
 /// One calculation of a metric, and where else the same is computed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct MetricDefinition {
     /// The asset that has it.
     pub asset: AssetRef,

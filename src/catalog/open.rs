@@ -18,6 +18,7 @@ use super::{
     indexing,
     metrics::{CalculatedColumns, CalculatedName},
     names::NameIndex,
+    search_log::SearchLog,
     usage,
 };
 use crate::{
@@ -39,6 +40,7 @@ pub struct Catalog {
     view: RwLock<Arc<View>>,
     refreshing: tokio::sync::Mutex<()>,
     synonyms: Arc<Synonyms>,
+    pub(super) searches: SearchLog,
 }
 
 /// One published run, and what people state by now: every answer of one view is of both.
@@ -114,6 +116,7 @@ impl Catalog {
             indexing::index_statements_if_free(&store, &index, run).await?;
         }
         let view = View::load(&store, &index, &synonyms).await?;
+        let searches = SearchLog::open(&store, search).await?;
         Ok(Catalog {
             data: data.to_owned(),
             store,
@@ -121,6 +124,7 @@ impl Catalog {
             view: RwLock::new(Arc::new(view)),
             refreshing: tokio::sync::Mutex::new(()),
             synonyms,
+            searches,
         })
     }
 
@@ -327,6 +331,7 @@ impl View {
             kind: asset.kind,
             role: asset.role,
             deprecated: self.facts.of(asset.id).deprecated.is_some(),
+            environment: asset.environment.as_deref().map(str::to_owned),
         }
     }
 

@@ -33,7 +33,7 @@ const STARTS: &[(&str, &[&str])] = &[
 const FEWEST_TOKENS: usize = 4;
 
 /// The lineage of a pasted query.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct QueryAnswer {
     /// The dialect that it was read in.
     pub dialect: Dialect,

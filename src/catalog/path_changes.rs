@@ -19,7 +19,7 @@ const RUNS: u32 = 400;
 const MOST_CONDITIONS: usize = 4;
 
 /// One step of a story whose file changed lately.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct PathChange {
     /// The step's number.
     pub step: u32,

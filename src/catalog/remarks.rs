@@ -14,7 +14,7 @@ const LONGEST_TEXT: usize = 4_000;
 const MOST_OPEN: usize = 100;
 
 /// A remark, and what came of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Remark {
     /// Its number.
     pub number: i64,

@@ -7,11 +7,13 @@ use crate::store::AssetRow;
 
 /// Candidates at most.
 const MOST_CANDIDATES: usize = 20;
+/// Names that are told where nothing of a name is there.
+const NEAREST: usize = 8;
 /// Parts that may be a column's struct path behind an asset's name.
 const MOST_COLUMN_PARTS: usize = 4;
 
 /// What a pasted name means.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", tag = "match")]
 pub enum NameAnswer {
     /// The name is an asset's, or an asset's with one of its columns.
@@ -45,6 +47,15 @@ impl NameAnswer {
             NameAnswer::Candidates { .. } => None,
         }
     }
+}
+
+/// What a name that means nothing may have meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Nearest {
+    /// Assets, the most alike first; the one that has the columns where there are any.
+    pub assets: Vec<AssetRef>,
+    /// Columns of the only asset, the most alike first.
+    pub columns: Vec<String>,
 }
 
 impl View {
@@ -120,6 +131,30 @@ impl View {
     /// Like [`View::find`], or the error that says so.
     pub(super) fn demand(&self, namespace: &str, name: &str) -> Result<&AssetRow> {
         self.find(namespace, name).ok_or_else(|| CatalogError::not_found(namespace, name))
+    }
+
+    /// What a name that means nothing may have meant: assets spelled alike, or, where all but its end
+    /// names an asset, the columns of that asset that are spelled most alike.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn nearest_names(&self, text: &str) -> Result<Nearest> {
+        let plain = plain_name(text, self.assets.iter().map(|asset| &*asset.namespace));
+        for (name, column) in splits(&plain.dotted).filter_map(|(name, column)| Some((name, column?))) {
+            let Some(asset) = self.rows_at(self.names.called(name)).next() else { continue };
+            let wanted = column.to_lowercase();
+            let columns = self.show_asset(&asset.namespace, &asset.name).await?.columns.into_iter().map(|column| column.name);
+            let mut near: Vec<(f64, String)> =
+                columns.map(|name| (strsim::jaro_winkler(&wanted, &name.to_lowercase()), name)).collect();
+            near.sort_by(|(one, a), (other, b)| other.total_cmp(one).then_with(|| a.cmp(b)));
+            let columns = near.into_iter().take(NEAREST).map(|(_, name)| name).collect();
+            return Ok(Nearest { assets: vec![self.point_at(asset)], columns });
+        }
+        let assets = match self.resolve_name(text).await? {
+            NameAnswer::Exact { asset, .. } | NameAnswer::Unique { asset, .. } => vec![asset],
+            NameAnswer::Candidates { assets, .. } => assets.into_iter().take(NEAREST).collect(),
+        };
+        Ok(Nearest { assets, columns: Vec::new() })
     }
 
     /// The only asset that a text in somebody's prose names, whole or by its end.

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// One crawl run.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct RunSummary {
     /// Its number.
     pub run: u64,
@@ -30,7 +30,7 @@ pub struct RunSummary {
 }
 
 /// One source in a run.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct RunSource {
     /// The source's name.
     pub source: String,
@@ -52,7 +52,7 @@ impl RunSource {
 }
 
 /// How often a code occurs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct DiagnosticCount {
     /// The stable code.
     pub code: String,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{AssetRef, LogReach, Result, View, governance::is_built};
+use super::{AssetRef, LogReach, Result, TimeToInsight, View, governance::is_built};
 use crate::store::QueryUse;
 
 /// Days that figures are over.
@@ -15,7 +15,7 @@ const WEEKS: i64 = 12;
 const LISTED: usize = 20;
 
 /// The figures.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, utoipa::ToSchema)]
 pub struct Scorecard {
     /// How far the logs reach, by warehouse.
     pub coverage: Vec<(String, LogReach)>,
@@ -31,13 +31,12 @@ pub struct Scorecard {
     pub late: Vec<LateTable>,
     /// Queries of people in the period, and those that no dashboard or other made object asked for.
     pub self_service: Share,
-    /// Searches that were followed by a person's first successful query on what was found, in minutes,
-    /// where searches are signed; none here yet.
-    pub insight_minutes: Vec<u32>,
+    /// How soon searches led to queries on what was found.
+    pub insight: TimeToInsight,
 }
 
 /// A part of a whole.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Share {
     /// The part.
     pub part: u64,
@@ -58,7 +57,7 @@ impl Share {
 }
 
 /// A query that fails.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct FailingQuery {
     /// The query, without literals.
     #[serde(flatten)]
@@ -68,7 +67,7 @@ pub struct FailingQuery {
 }
 
 /// A table whose last write is later than its rhythm asks for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct LateTable {
     /// The table.
     pub asset: AssetRef,
@@ -111,6 +110,7 @@ impl View {
         card.failing = failing.into_iter().map(|(query, people)| FailingQuery { query, people }).collect();
         let (own, all) = self.store.self_service(from).await?;
         card.self_service = Share { part: own, of: all };
+        card.insight = self.time_to_insight(from * 86_400).await?;
         self.score_freshness(&mut card);
         Ok(card)
     }

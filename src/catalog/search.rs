@@ -30,7 +30,7 @@ impl SearchQuery {
 }
 
 /// A result page.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct SearchAnswer {
     /// Hits in all.
     pub total: u64,
@@ -49,7 +49,7 @@ pub struct SearchAnswer {
 }
 
 /// One hit.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Hit {
     /// The asset.
     pub asset: AssetRef,
@@ -80,7 +80,7 @@ pub struct Hit {
 }
 
 /// The values of one facet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct FacetCounts {
     /// Which facet.
     pub facet: Facet,
@@ -194,6 +194,7 @@ fn say_why(why: &Why) -> String {
         Why::Used(_) => "much used".to_owned(),
         Why::Certified => "certified".to_owned(),
         Why::Deprecated => "deprecated".to_owned(),
+        Why::BesideProd(environment) => format!("in {environment}"),
     }
 }
 

@@ -67,7 +67,7 @@ pub enum BulkMode {
 }
 
 /// A statement in a history.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct HistoryEntry {
     /// Its number.
     pub number: i64,

@@ -48,7 +48,7 @@ pub struct InForce {
 }
 
 /// Who stated something, and when.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, utoipa::ToSchema)]
 pub struct StatedBy {
     /// Who.
     pub person: String,

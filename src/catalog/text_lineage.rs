@@ -36,7 +36,7 @@ pub struct TextCase {
 }
 
 /// The lineage of a text.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct TextLineage {
     /// As asked.
     pub id: serde_json::Value,
@@ -51,7 +51,7 @@ pub struct TextLineage {
 }
 
 /// What one statement does.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct TextStatement {
     /// Relations read.
     pub sources: Vec<String>,
@@ -74,7 +74,7 @@ pub struct TextStatement {
 }
 
 /// What could not be known, and where.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct TextDiagnostic {
     /// The stable code.
     pub code: String,

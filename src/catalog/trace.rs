@@ -1,16 +1,14 @@
-//! Traces through columns, and the impact of a change.
+//! Traces through columns.
 
-use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::{AssetRef, CatalogError, ColumnRef, Direction, Result, View};
 use crate::{
-    graph::{EdgeKinds, ImpactedAsset, Start, TraceQuery as GraphTrace},
-    model::{AssetId, AssetKind, ColumnEdgeKind, EdgeState},
+    graph::{EdgeKinds, Start, TraceQuery as GraphTrace},
+    model::{AssetId, ColumnEdgeKind, EdgeState},
 };
-
-pub use crate::graph::Reach;
 
 /// A trace to run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,7 +35,7 @@ impl TraceQuery {
 }
 
 /// The columns that a trace reached.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct TraceAnswer {
     /// Where it started.
     pub asset: AssetRef,
@@ -57,7 +55,7 @@ pub struct TraceAnswer {
 }
 
 /// One column that a trace reached.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct TracedColumn {
     /// The column.
     pub column: ColumnRef,
@@ -73,7 +71,7 @@ pub struct TracedColumn {
 }
 
 /// One edge of a trace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, utoipa::ToSchema)]
 pub struct TracedEdge {
     /// The source, an index into [`TraceAnswer::columns`].
     pub from: usize,
@@ -83,63 +81,6 @@ pub struct TracedEdge {
     pub kind: ColumnEdgeKind,
     /// What holds it up.
     pub state: EdgeState,
-}
-
-/// What depends on an asset or a column.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ImpactAnswer {
-    /// Of what.
-    pub asset: AssetRef,
-    /// The column; `None` for the whole asset.
-    pub column: Option<String>,
-    /// What depends on it, worst first.
-    pub affected: Vec<Affected>,
-    /// Owners of what depends on it with how many assets of theirs do, most first.
-    pub owners: Vec<(String, u64)>,
-    /// Whether the limit cut it off.
-    pub cut: bool,
-}
-
-/// One asset that depends on another.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Affected {
-    /// The asset.
-    pub asset: AssetRef,
-    /// How bad.
-    pub severity: ImpactSeverity,
-    /// How it is reached, by the worst of all paths.
-    pub reach: Reach,
-    /// How it depends on it: the kinds of the last edges, sorted (`AGGREGATION`, `FILTER`, …).
-    pub kinds: Vec<String>,
-    /// Its columns that are affected, sorted; empty where its rows or the whole of it are.
-    pub columns: Vec<String>,
-    /// Edges between them on the shortest path.
-    pub depth: u32,
-    /// Owners' names.
-    pub owners: Vec<String>,
-}
-
-/// How bad it is when a source changes or goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ImpactSeverity {
-    /// People look at it: a dashboard, chart or metric.
-    Seen,
-    /// It breaks: it names the column or table itself.
-    Breaks,
-    /// Its values change: it is reached through others.
-    Changes,
-}
-
-impl ImpactSeverity {
-    /// The word used in output.
-    pub fn word(self) -> &'static str {
-        match self {
-            ImpactSeverity::Seen => "seen",
-            ImpactSeverity::Breaks => "breaks",
-            ImpactSeverity::Changes => "changes",
-        }
-    }
 }
 
 impl View {
@@ -198,46 +139,6 @@ impl View {
         })
     }
 
-    /// All that depends on an asset, or on one column of it, row edges included.
-    ///
-    /// # Errors
-    /// [`CatalogError::NotFound`] where there is no such asset or column.
-    pub async fn impact(&self, namespace: &str, name: &str, column: Option<&str>) -> Result<ImpactAnswer> {
-        let asset = self.demand(namespace, name)?;
-        let (id, pointer) = (asset.id, self.point_at(asset));
-        let column = self.demand_column(asset, column).await?;
-        let (graph, from) = (Arc::clone(&self.graph), start(id, column.as_deref()));
-        let found = tokio::task::spawn_blocking(move || graph.impact(&from, 10 * TraceQuery::MOST)).await;
-        let found = found.map_err(|cause| CatalogError::broken("tracing", cause))?.unwrap_or_default();
-        let mut affected: Vec<Affected> = found.assets.iter().filter_map(|hit| self.affected(hit)).collect();
-        affected.sort_by(|one, other| (one.severity, one.depth, &one.asset).cmp(&(other.severity, other.depth, &other.asset)));
-        let mut owners: BTreeMap<String, u64> = BTreeMap::new();
-        for owner in affected.iter().flat_map(|hit| &hit.owners) {
-            *owners.entry(owner.clone()).or_default() += 1;
-        }
-        let mut owners: Vec<(String, u64)> = owners.into_iter().collect();
-        owners.sort_by_key(|(name, assets)| (Reverse(*assets), name.clone()));
-        Ok(ImpactAnswer { asset: pointer, column, affected, owners, cut: found.cut })
-    }
-
-    fn affected(&self, hit: &ImpactedAsset) -> Option<Affected> {
-        let asset = self.point(hit.asset)?;
-        let severity = match asset.kind {
-            AssetKind::Dashboard | AssetKind::Chart | AssetKind::Metric => ImpactSeverity::Seen,
-            _ if hit.depth <= 1 => ImpactSeverity::Breaks,
-            _ => ImpactSeverity::Changes,
-        };
-        Some(Affected {
-            asset,
-            severity,
-            reach: hit.reach,
-            kinds: hit.kinds.words().into_iter().map(str::to_owned).collect(),
-            columns: hit.columns.clone(),
-            depth: hit.depth,
-            owners: self.facts.of(hit.asset).owner_names(),
-        })
-    }
-
     /// The column as declared, or the error that says there is none; `None` where none is asked for.
     pub(super) async fn demand_column(&self, asset: &crate::store::AssetRow, column: Option<&str>) -> Result<Option<String>> {
         let Some(column) = column else { return Ok(None) };
@@ -248,7 +149,7 @@ impl View {
     }
 }
 
-fn start(asset: AssetId, column: Option<&str>) -> Start {
+pub(super) fn start(asset: AssetId, column: Option<&str>) -> Start {
     match column {
         Some(column) => Start::Path(asset, column.to_owned()),
         None => Start::Asset(asset),

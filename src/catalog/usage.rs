@@ -16,7 +16,7 @@ pub const USAGE_DAYS: i64 = 90;
 const LISTED: usize = 25;
 
 /// How an asset is used.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, utoipa::ToSchema)]
 pub struct UsageAnswer {
     /// How far the logs of its warehouse reach.
     pub coverage: LogReach,
@@ -53,7 +53,7 @@ pub struct UsageAnswer {
 }
 
 /// How far logs reach.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct LogReach {
     /// The first day with an entry, seconds since 1970 UTC.
     pub first: Option<i64>,
@@ -64,7 +64,7 @@ pub struct LogReach {
 }
 
 /// One day.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct UsageDay {
     /// Its start, seconds since 1970 UTC.
     pub at: i64,
@@ -77,7 +77,7 @@ pub struct UsageDay {
 }
 
 /// How much a person asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct PersonUse {
     /// Who.
     pub person: String,
@@ -90,7 +90,7 @@ pub struct PersonUse {
 }
 
 /// How much was asked through or for something.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ToolUse {
     /// The tool; "" where none is known.
     pub tool: String,
@@ -109,7 +109,7 @@ pub struct ToolUse {
 }
 
 /// How much a column is used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ColumnUse {
     /// Its name.
     pub column: String,

@@ -10,7 +10,7 @@ use crate::model::{AssetKind, AssetRole, LineIndex, OwnerKind, Severity, Span, f
 pub use crate::graph::Direction;
 
 /// A pointer at an asset, enough to show and to link it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, utoipa::ToSchema)]
 pub struct AssetRef {
     /// The warehouse or tool: `bigquery`, `snowflake://account`, …
     pub namespace: String,
@@ -22,6 +22,9 @@ pub struct AssetRef {
     pub role: AssetRole,
     /// Whether it should no longer be used.
     pub deprecated: bool,
+    /// The environment that `[[names]]` rules give it; `None` for prod.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
 }
 
 impl AssetRef {
@@ -35,7 +38,7 @@ impl AssetRef {
 }
 
 /// A pointer at a column.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, utoipa::ToSchema)]
 pub struct ColumnRef {
     /// The asset that has it.
     pub asset: AssetRef,
@@ -44,7 +47,7 @@ pub struct ColumnRef {
 }
 
 /// A line of a file at a commit.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, utoipa::ToSchema)]
 pub struct Place {
     /// The source's name in the configuration.
     pub source: String,
@@ -70,7 +73,7 @@ impl Place {
 }
 
 /// The last change of a file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct LastChange {
     /// The full hexadecimal commit id.
     pub commit: String,
@@ -83,7 +86,7 @@ pub struct LastChange {
 }
 
 /// Somebody named as owner or reviewer, and how we know.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
 pub struct NamedOwner {
     /// A person's address or a team's name, as written.
     pub name: String,
@@ -98,7 +101,7 @@ pub struct NamedOwner {
 }
 
 /// Somebody who changed the files behind an asset: who to ask, never an owner.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct WhoToAsk {
     /// The author's name.
     pub name: String,
@@ -111,7 +114,7 @@ pub struct WhoToAsk {
 }
 
 /// That something should no longer be used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Deprecation {
     /// Why, in Markdown; "" where nothing is said.
     pub note: String,
@@ -130,7 +133,7 @@ pub struct Deprecation {
 }
 
 /// What to use instead of something deprecated.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Replacement {
     /// As written in the note.
     pub text: String,
@@ -139,7 +142,7 @@ pub struct Replacement {
 }
 
 /// A text that somebody wrote, and where.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Described {
     /// Markdown.
     pub text: String,
@@ -154,7 +157,7 @@ pub struct Described {
 }
 
 /// One diagnostic at its place.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
 pub struct PlacedDiagnostic {
     /// How much it matters.
     pub severity: Severity,
@@ -167,7 +170,7 @@ pub struct PlacedDiagnostic {
 }
 
 /// A piece of SQL with a marked part.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Excerpt {
     /// Whole lines of the text.
     pub text: String,

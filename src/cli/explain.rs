@@ -68,7 +68,7 @@ fn show(out: &mut impl Write, answer: &Explanation) -> io::Result<()> {
     }
     let counts = format!(
         "{} steps, {} assets, {} ends; rows are decided by {} filters and {} joins",
-        answer.steps.len(),
+        answer.told(),
         answer.assets,
         answer.roots.len(),
         answer.filters,
@@ -79,8 +79,15 @@ fn show(out: &mut impl Write, answer: &Explanation) -> io::Result<()> {
         let line = format!("step {} changed {} by {}: {}", one.step, day(one.change.time), one.change.author, one.what.join(" "));
         writeln!(out, "{}", paint(if one.touches { Tone::Warn } else { Tone::Faint }, line))?;
     }
-    for step in &answer.steps {
+    if answer.told() > 1 && !answer.in_short.is_empty() {
+        writeln!(out, "{}", answer.in_short)?;
+    }
+    for step in answer.steps.iter().filter(|step| step.same_as.is_none()) {
         show_step(out, step)?;
+        let same: Vec<&str> = answer.repeated(step).map(|step| step.column.asset.name.as_str()).collect();
+        if !same.is_empty() {
+            writeln!(out, "     {}", paint(Tone::Faint, format!("the same in {}", same.join(", "))))?;
+        }
     }
     if answer.cut {
         writeln!(out, "\n{}", paint(Tone::Warn, "Cut off: the story goes on."))?;

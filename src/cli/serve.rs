@@ -146,6 +146,7 @@ async fn serve_until_stopped(served: Served) -> anyhow::Result<()> {
     if crawl_at_start == AtStart::Crawl && !config.sources.is_empty() {
         control.request();
     }
+    let catalog_to_close = catalog.clone();
     tokio::spawn(crawl_when_asked(config, catalog, control, stopped));
 
     tokio::select! {
@@ -154,9 +155,18 @@ async fn serve_until_stopped(served: Served) -> anyhow::Result<()> {
     }
     eprintln!("Stopping.");
     stop.send_replace(true);
-    match tokio::time::timeout(STOP_WITHIN, server).await {
+    let ended = tokio::time::timeout(STOP_WITHIN, server).await;
+    keep_searches(&catalog_to_close).await;
+    match ended {
         Ok(ended) => Ok(ended.context("the server broke off")??),
         Err(_) => Ok(()),
+    }
+}
+
+/// Keeps what people searched for since the last call.
+async fn keep_searches(catalog: &Catalog) {
+    if let Err(cause) = catalog.keep_searches(now()).await {
+        tracing::warn!(%cause, "what people searched for could not be kept");
     }
 }
 
@@ -172,6 +182,7 @@ fn webhook_secret(config: &Config) -> anyhow::Result<Option<WebhookSecret>> {
 async fn take_up_runs(catalog: Arc<Catalog>, stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() {
         tokio::time::sleep(LOOK_EVERY).await;
+        keep_searches(&catalog).await;
         match catalog.refresh().await {
             // The first page counts the whole catalog: that is done before somebody waits for it.
             Ok(true) => drop(catalog.view().home().await),

@@ -14,7 +14,7 @@ use super::{
     text::{Table, grouped, heading, write_json},
 };
 use crate::{
-    catalog::{Direction, ImpactAnswer, ImpactSeverity, TraceAnswer, TraceQuery},
+    catalog::{Direction, ImpactAnswer, ImpactQuery, ImpactSeverity, TraceAnswer, TraceQuery},
     model::ColumnEdgeKind,
 };
 
@@ -107,7 +107,8 @@ impl Impact {
         let answer = wait_for(async {
             let view = self.place.view().await?;
             let Some((asset, column)) = name_asset(&view, &self.name).await? else { return Ok(None) };
-            Ok(Some(view.impact(&asset.namespace, &asset.name, column.as_deref()).await?))
+            let query = ImpactQuery { namespace: asset.namespace, name: asset.name, column, filters: Vec::new() };
+            Ok(Some(view.impact(&query).await?))
         })?;
         let Some(answer) = answer else { return Ok(Outcome::Nothing) };
         let mut out = BufWriter::new(io::stdout().lock());
@@ -262,9 +263,6 @@ fn show_impact(out: &mut impl Write, answer: &ImpactAnswer) -> io::Result<()> {
             ]);
         }
         table.write(out, "  ")?;
-    }
-    if answer.cut {
-        writeln!(out, "{}", paint(Tone::Warn, "Cut off: there is more."))?;
     }
     Ok(())
 }

@@ -101,13 +101,24 @@ pub struct CrawlConfig {
 }
 
 /// `[search]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SearchConfig {
     /// Groups of words and phrases that mean the same to search:
     /// `synonyms = [["churn", "cancellations"], ["address bar", "urlbar"]]`. The usual abbreviations
     /// (`dau`, `ltv`, `mrr`, …) are known. Default: none.
     pub synonyms: Vec<Vec<String>>,
+    /// Whether it is recorded what people search for and open: what finds nothing is what is missing, and
+    /// the scorecard tells the time from a search to a query. Kept for 400 days. Default: true.
+    pub record: bool,
+    /// What becomes of their names: `"keep"` (default), `"hash"` as logs do, or `"drop"`.
+    pub users: KeepUsers,
+}
+
+impl Default for SearchConfig {
+    fn default() -> Self {
+        SearchConfig { synonyms: Vec::new(), record: true, users: KeepUsers::Keep }
+    }
 }
 
 /// `[limits]`.

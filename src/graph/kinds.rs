@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::model::{ColumnEdgeKind, RowEdgeKind};
 
 /// Up or down the flow of data.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// Towards the sources.

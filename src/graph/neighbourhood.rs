@@ -86,8 +86,7 @@ impl Snapshot {
                 continue;
             }
             for pair in self.assets.next_to(asset, direction) {
-                let is_hidden = query.hidden.contains(&self.assets.id(pair.other)) || !query.connects(pair.kinds);
-                if is_hidden || !seen.insert(pair.other) {
+                if query.passes_over(self.assets.id(pair.other), pair.kinds) || !seen.insert(pair.other) {
                     continue;
                 }
                 let distance = base + step * (far as i32 + 1);
@@ -286,6 +285,9 @@ impl<'a> Drawing<'a> {
         let shown = |asset: u32, direction: Direction| {
             let mut counts = (0, 0);
             for pair in self.snapshot.assets.next_to(asset, direction) {
+                if self.query.passes_over(self.snapshot.assets.id(pair.other), pair.kinds) {
+                    continue;
+                }
                 counts.1 += 1;
                 counts.0 += u64::from(self.places.contains_key(&pair.other));
             }

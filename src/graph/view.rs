@@ -42,6 +42,11 @@ impl NeighbourhoodQuery {
         direct.is_empty() || !direct.difference(self.without).is_empty()
     }
 
+    /// Whether a neighbour over edges of `kinds` is left out on purpose.
+    pub(super) fn passes_over(&self, neighbour: AssetId, kinds: EdgeKinds) -> bool {
+        self.hidden.contains(&neighbour) || !self.connects(kinds)
+    }
+
     /// One edge up and down around `focus`, at most 300 nodes of at most 40 ports.
     pub fn around(focus: AssetId) -> Self {
         NeighbourhoodQuery {
@@ -107,9 +112,9 @@ pub struct ViewNode {
     pub ports: Vec<ViewPort>,
     /// Columns it has that are not shown.
     pub more_columns: u64,
-    /// Upstream neighbours: (shown, in all).
+    /// Upstream neighbours that are not left out on purpose: (shown, in all).
     pub upstream: (u64, u64),
-    /// Downstream neighbours: (shown, in all).
+    /// Downstream neighbours that are not left out on purpose: (shown, in all).
     pub downstream: (u64, u64),
 }
 

@@ -128,7 +128,7 @@ pub struct ImpactedAsset {
 }
 
 /// How something is reached from the start of an impact, worst first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reach {
     /// Its values are made from it: DIRECT edges all the way.

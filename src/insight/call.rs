@@ -101,7 +101,7 @@ fn closing(text: &str) -> Option<usize> {
 }
 
 /// The letters of `text` outside quotes and comments: (place, letter, parentheses and CASEs open).
-fn top_letters(text: &str) -> impl Iterator<Item = (usize, char, usize)> {
+pub(super) fn top_letters(text: &str) -> impl Iterator<Item = (usize, char, usize)> {
     let mut quote: Option<char> = None;
     let mut comment: Option<&str> = None;
     let mut depth = 0_usize;
@@ -147,7 +147,7 @@ fn top_letters(text: &str) -> impl Iterator<Item = (usize, char, usize)> {
     })
 }
 
-fn split_top(text: &str, separator: char) -> Vec<&str> {
+pub(super) fn split_top(text: &str, separator: char) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut from = 0;
     for (at, letter, depth) in top_letters(text) {

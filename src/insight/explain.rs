@@ -9,12 +9,14 @@ use crate::model::{
     Analysis, ColumnEdgeKind, ColumnInput, DerivedColumn, DerivedScope, InputFrom, RelationId, RowEdgeKind, ScopeKind, Span, Step,
 };
 
-use super::sentence;
+use super::{join_word::join_before, sentence, template_text::without_tags};
 
 /// Columns of scopes visited at most for one column of one statement.
 const MOST_VISITS: usize = 1_000;
 /// Branches in branches that are told apart.
 const DEEPEST: u32 = 12;
+/// The name of a star that is not expanded.
+const STAR: &str = "*";
 
 /// How one statement makes one column of a relation.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,12 +26,16 @@ pub struct Making {
     /// The expressions on the way, the outermost first; plain copies between scopes are left out
     /// unless there is nothing else.
     pub links: Vec<MakingLink>,
+    /// Plain copies between scopes, the outermost first.
+    pub copies: Vec<MakingLink>,
     /// The clauses that decide rows in the scopes on the way, sorted by place.
     pub rules: Vec<MakingRule>,
     /// The real columns that the value is made of, in order of appearance.
     pub inputs: Vec<MakingInput>,
     /// The real relations whose rows are counted, where nothing else is read of them.
     pub counted: Vec<RelationId>,
+    /// Whether it comes through a star over relations whose columns are not known.
+    pub through_star: bool,
     /// Where the value comes from several queries put together: how each of them makes it, in order.
     /// Their links and rules are not among those above, their inputs are.
     pub branches: Vec<MakingBranch>,
@@ -118,6 +124,42 @@ impl Making {
             || self.branches.iter().any(|branch| branch.making.aggregates())
     }
 
+    /// Whether a condition says that no row is ever written: what only makes an empty table.
+    pub fn writes_nothing(&self, text: &str) -> bool {
+        let never = |rule: &MakingRule| {
+            rule.kind == RowEdgeKind::Filter
+                && rule.stage != RuleStage::Before
+                && matches!(rule.span.of(text).trim().to_ascii_lowercase().as_str(), "false" | "1 = 0" | "1=0" | "1 = 2")
+        };
+        self.branches.is_empty() && self.rules.iter().any(never)
+    }
+
+    /// Whether the value is the literal NULL, converted or not.
+    pub fn is_always_null(&self, text: &str) -> bool {
+        let [link] = self.links.as_slice() else { return false };
+        let sql = link.span.of(text).to_ascii_lowercase();
+        let inside = sql.trim().strip_prefix("safe_cast(").or_else(|| sql.trim().strip_prefix("cast(")).unwrap_or(sql.trim());
+        link.step == Step::Constant && inside.trim_start().split(|letter: char| !letter.is_alphanumeric()).next() == Some("null")
+    }
+
+    /// The word of a clause, with the kind of its join before it: `left join on`.
+    pub fn word_of_rule(rule: &MakingRule, text: &str, analysis: &Analysis) -> String {
+        let scope = |(statement, scope): (u32, u32)| {
+            analysis.statements.get(statement as usize)?.derivation.scopes.get(scope as usize).map(|scope| scope.span)
+        };
+        let start = scope(rule.scope).map(|span| span.start).filter(|start| *start < rule.span.start);
+        let before = start.and_then(|start| text.get(start as usize..rule.span.start as usize));
+        match before.filter(|_| rule.kind == RowEdgeKind::Join).and_then(join_before) {
+            Some(join) => format!("{join} {}", rule.word),
+            None => rule.word.clone(),
+        }
+    }
+
+    /// The text of a clause on one line, without template tags.
+    pub fn text_of_rule(rule: &MakingRule, text: &str) -> String {
+        without_tags(rule.span.of(text)).split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
     /// What happens, in a sentence of plain text.
     pub fn sentence(&self, text: &str, analysis: &Analysis) -> String {
         sentence::tell(self, text, analysis)
@@ -180,7 +222,7 @@ pub fn make_column(analysis: &Analysis, text: &str, target: u32, column: &str) -
 fn close_spans(text: &str, making: &mut Making) {
     let branches = making.branches.iter_mut().map(|branch| &mut branch.making);
     branches.for_each(|making| close_spans(text, making));
-    let links = making.links.iter_mut().map(|link| &mut link.span);
+    let links = making.links.iter_mut().chain(&mut making.copies).map(|link| &mut link.span);
     let rules = making.rules.iter_mut().map(|rule| &mut rule.span);
     links.chain(rules).for_each(|span| *span = close_parentheses(text, *span));
 }
@@ -188,15 +230,21 @@ fn close_spans(text: &str, making: &mut Making) {
 fn from_derivation(analysis: &Analysis, statement: u32, column: &str) -> Option<Making> {
     let lineage = analysis.statements.get(statement as usize)?;
     let outermost = lineage.derivation.scopes.first()?;
-    let derived = match find_column(outermost, column) {
-        Some(derived) => derived,
-        None => {
-            // INSERT and CREATE VIEW with a column list rename by position.
-            let at = lineage.outputs.iter().position(|output| same_name(&output.name, column))?;
-            outermost.columns.get(at).filter(|_| outermost.columns.len() == lineage.outputs.len())?
-        }
+    let by_position = || {
+        // INSERT and CREATE VIEW with a column list rename by position.
+        let at = lineage.outputs.iter().position(|output| same_name(&output.name, column))?;
+        outermost.columns.get(at).filter(|_| outermost.columns.len() == lineage.outputs.len())
     };
-    Some(Walk::new(analysis, statement).walk(Place { statement, scope: 0 }, derived, None))
+    let place = Place { statement, scope: 0 };
+    if let Some(derived) = find_column(outermost, column).or_else(by_position) {
+        return Some(Walk::new(analysis, statement).walk(place, derived, None));
+    }
+    // What is known of no column by name may come through a star over a relation of unknown columns.
+    let mut making = Walk::new(analysis, statement).walk(place, find_column(outermost, STAR)?, None);
+    making.inputs.retain(|input| input.column == STAR);
+    making.inputs.iter_mut().for_each(|input| column.clone_into(&mut input.column));
+    making.through_star = true;
+    (!making.inputs.is_empty()).then_some(making)
 }
 
 /// Where no derivation tells it (UPDATE, MERGE): the edges alone.
@@ -291,8 +339,9 @@ impl<'a> Walk<'a> {
             }
         }
         if making.links.is_empty() {
-            making.links.extend(copies.into_iter().next());
+            making.links.extend(copies.first().cloned());
         }
+        making.copies = copies;
         making.rules.sort();
         making.rules.dedup_by(|a, b| a.span == b.span && a.word == b.word);
         making

@@ -7,7 +7,9 @@ pub mod conflicts;
 mod drift;
 pub mod explain;
 pub mod findings;
+mod join_word;
 mod sentence;
 pub mod staleness;
+mod template_text;
 
 pub use drift::{SchemaDrift, find_drift};

@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::{
-    call::{is_literal, one_condition, strip_parentheses, whole_call},
+    call::{is_literal, one_condition, split_top, strip_parentheses, whole_call},
     explain::{Making, MakingRule, RuleStage},
+    template_text::{branch_at, without_tags},
 };
 use crate::model::{Analysis, RelationId, RowEdgeKind, Span, Step};
 
@@ -14,8 +15,29 @@ const LONGEST_QUOTE: usize = 90;
 /// Names that a sentence lists before it counts the rest.
 const MOST_NAMES: usize = 4;
 
-/// What `making` does, in one sentence or two.
+/// What `making` does, in one sentence or two, and when it is done where a template chooses.
 pub(super) fn tell(making: &Making, text: &str, analysis: &Analysis) -> String {
+    let said = tell_always(making, text, analysis);
+    match branch_of(making, text, analysis) {
+        Some((condition, true)) => format!("{said} Only if `{condition}`."),
+        Some((condition, false)) => format!("{said} Unless `{condition}`."),
+        None => said,
+    }
+}
+
+/// The condition of the template under which the statement, or the expression in it, is there, and
+/// whether it must hold.
+fn branch_of(making: &Making, text: &str, analysis: &Analysis) -> Option<(String, bool)> {
+    if !text.contains("{%") {
+        return None;
+    }
+    let statement = analysis.statements.get(making.statement as usize)?.span.start;
+    let expression = making.links.first().map(|link| link.span.start);
+    let branch = [Some(statement), expression].into_iter().flatten().find_map(|at| branch_at(text, at as usize))?;
+    Some((quote(&branch.condition).trim_matches('`').to_owned(), branch.holds))
+}
+
+fn tell_always(making: &Making, text: &str, analysis: &Analysis) -> String {
     let outside: Vec<String> =
         rules(making, RowEdgeKind::Filter, RuleStage::After).map(|rule| quote(rule.span.of(text))).collect();
     let after = match outside.as_slice() {
@@ -53,7 +75,7 @@ fn tell_links(making: &Making, text: &str, analysis: &Analysis) -> String {
     };
     let expression = strip_parentheses(link.span.of(text));
     let what = match link.step {
-        Step::Copies => copy(making, analysis),
+        Step::Copies => copy(making, text, analysis),
         Step::Constant => constant(expression),
         Step::CountsRows | Step::Aggregates => aggregate(expression, making, analysis),
         Step::Windows => window(expression),
@@ -63,9 +85,17 @@ fn tell_links(making: &Making, text: &str, analysis: &Analysis) -> String {
     format!("{what}{inner}{}{}", filters(making, text), groups(making, text, analysis))
 }
 
-fn copy(making: &Making, analysis: &Analysis) -> String {
+fn copy(making: &Making, text: &str, analysis: &Analysis) -> String {
+    if making.through_star {
+        let one_of = if making.inputs.len() > 1 { "one of " } else { "" };
+        return format!("Comes through `*` from {one_of}{}, whose columns are not declared here", inputs(making, analysis));
+    }
     match making.inputs.iter().filter(|input| input.kind.is_direct()).count() {
-        0 => "Copies a column whose origin is not known".to_owned(),
+        // A whole row that an expression chooses: `IF(a, this, that).*`.
+        0 => match making.copies.iter().map(|link| link.span.of(text)).find(|sql| sql.contains('(')) {
+            Some(chosen) => format!("Is taken over from {}", quote(chosen)),
+            None => "Copies a column whose origin is not known".to_owned(),
+        },
         1 => format!("Copies {}", inputs(making, analysis)),
         // One side of a join with USING may lack the row.
         _ => format!("Copies one of {}, whichever the row has", inputs(making, analysis)),
@@ -219,14 +249,13 @@ fn groups(making: &Making, text: &str, analysis: &Analysis) -> String {
     }
     let keys: Vec<String> = rules(making, RowEdgeKind::GroupBy, RuleStage::Here)
         .filter(|rule| rule.word.eq_ignore_ascii_case("group by"))
-        .map(|rule| group_key(rule, text, analysis))
+        .flat_map(|rule| split_top(rule.span.of(text), ',').into_iter().map(|key| group_key(rule, key, analysis)))
         .collect();
     if keys.is_empty() { String::new() } else { format!(", per {}", list_some(&keys)) }
 }
 
 /// A key of a GROUP BY; a number stands for the output column at that place.
-fn group_key(rule: &MakingRule, text: &str, analysis: &Analysis) -> String {
-    let key = rule.span.of(text);
+fn group_key(rule: &MakingRule, key: &str, analysis: &Analysis) -> String {
     let at = key.trim().parse::<usize>().ok().and_then(|number| number.checked_sub(1));
     let scope =
         |(statement, scope): (u32, u32)| analysis.statements.get(statement as usize)?.derivation.scopes.get(scope as usize);
@@ -375,7 +404,7 @@ pub(super) fn divides(expression: &str) -> bool {
 /// SQL in backticks on one line, shortened.
 fn quote(sql: &str) -> String {
     let mut line = String::new();
-    for word in sql.split_whitespace() {
+    for word in without_tags(sql).split_whitespace() {
         if !line.is_empty() {
             line.push(' ');
         }

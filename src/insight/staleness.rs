@@ -52,7 +52,7 @@ pub struct UseEvidence {
 }
 
 /// Whether something is still used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, utoipa::ToSchema, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It should no longer be used, and is.
@@ -105,7 +105,7 @@ impl Verdict {
 }
 
 /// A verdict with its reasons.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Judged {
     /// What it comes to.
     pub verdict: Verdict,

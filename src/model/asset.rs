@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What kind of thing an asset is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, utoipa::ToSchema, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the words are the field's own")]
 pub enum AssetKind {
@@ -54,7 +54,7 @@ impl AssetKind {
 }
 
 /// The part an asset plays, beside its kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, utoipa::ToSchema, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AssetRole {
     /// Built by SQL that the catalog holds.

@@ -46,7 +46,7 @@ pub struct Aggregate {
 }
 
 /// One thing in which two computations differ.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Difference {
     /// What kind of thing: `source`, `join`, `filter`, `grain`, `having`, `limit`, `subquery`,
     /// `aggregate`, `window`, `constant` or `expression`.

@@ -348,7 +348,7 @@ impl FactKind {
 }
 
 /// What the definition of a metric says beside its SQL, each as written; "" where nothing is said.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, utoipa::ToSchema, Deserialize)]
 #[serde(default)]
 pub struct MetricShape {
     /// What kind of metric it is, in its tool's word: `sum`, `ratio`, `derived`, `cumulative`, …

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// How a source column takes part in a target column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, utoipa::ToSchema, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ColumnEdgeKind {
     /// The value is copied, perhaps under another name.
@@ -92,7 +92,7 @@ impl RowEdgeKind {
 }
 
 /// What the evidence of an edge amounts to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, utoipa::ToSchema, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EdgeState {
     /// Declared in code and observed in a log.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::Dialect;
 
@@ -90,6 +91,21 @@ pub enum KeepUsers {
     Hash,
     /// Nobody is stored.
     Drop,
+}
+
+impl KeepUsers {
+    /// What is stored of a name, given the catalog's secret; `None` where nothing is.
+    pub fn name(self, name: &str, secret: &[u8]) -> Option<String> {
+        match self {
+            KeepUsers::Keep => Some(name.to_owned()),
+            KeepUsers::Drop => None,
+            KeepUsers::Hash => {
+                let digest = Sha256::new().chain_update(secret).chain_update(name.trim().to_lowercase()).finalize();
+                let hex: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+                Some(format!("person-{hex}"))
+            }
+        }
+    }
 }
 
 /// The format of a query log.

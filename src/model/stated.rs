@@ -14,7 +14,7 @@ const LONGEST_NAME: usize = 200;
 const MOST_ENTRIES: usize = 500;
 
 /// Something that people can state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, utoipa::ToSchema, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StatedField {
     /// Who owns it.
@@ -73,7 +73,7 @@ impl StatedField {
 }
 
 /// What an owner answers for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, utoipa::ToSchema, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OwnerKind {
     /// How it is built and run.
@@ -105,7 +105,7 @@ impl OwnerKind {
 }
 
 /// What kind of data an asset holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, utoipa::ToSchema, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tier {
     /// As systems write it.
@@ -165,7 +165,7 @@ pub struct StatedDeprecation {
 }
 
 /// A certification as stated.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Certification {
     /// What was checked, or for what it holds, in Markdown.
@@ -174,7 +174,7 @@ pub struct Certification {
 }
 
 /// That what an asset holds is wrong for now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Wrong {
     /// The first day that is wrong (ISO date).

@@ -57,6 +57,9 @@ pub struct Found {
     pub summary: String,
     /// Owners' names.
     pub owners: Vec<String>,
+    /// The environment that it belongs to; `None` for prod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
     /// Whether it should no longer be used.
     pub deprecated: bool,
     /// What to use instead.
@@ -104,6 +107,8 @@ pub enum Why {
     Certified,
     /// It is deprecated and sinks.
     Deprecated,
+    /// It belongs to this environment, which is not prod, and sinks.
+    BesideProd(String),
 }
 
 /// The values of one facet.

@@ -22,7 +22,9 @@ const COVERAGE: f32 = 3.0;
 const MERIT: f32 = 1.5;
 /// What a change within the last 30 days adds.
 const FRESH: f32 = 0.3;
-/// What a deprecated thing loses for every word.
+/// What something of another environment than prod loses among equals.
+const BESIDE_PROD: f32 = 2.5;
+/// What a deprecated thing, or one of another environment, loses for every word.
 const SINKS: f32 = 24.0;
 
 /// What is wanted of a pass.
@@ -77,8 +79,8 @@ impl Collected {
 /// Facet filters, per facet the values wanted and those not wanted.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Filters {
-    wanted: [Option<BTreeSet<String>>; 6],
-    unwanted: [BTreeSet<String>; 6],
+    wanted: [Option<BTreeSet<String>>; 7],
+    unwanted: [BTreeSet<String>; 7],
 }
 
 impl Filters {
@@ -113,7 +115,7 @@ fn find_values(searcher: &Searcher, filter: &FacetFilter) -> tantivy::Result<BTr
             let is_yes = matches!(typed.as_str(), "" | "yes" | "true" | "1" | "y");
             return Ok(BTreeSet::from([if is_yes { "yes" } else { "no" }.to_owned()]));
         }
-        Facet::Owner | Facet::Source | Facet::Tag => all_values(searcher, filter.facet)?,
+        Facet::Owner | Facet::Source | Facet::Tag | Facet::Environment => all_values(searcher, filter.facet)?,
     };
     let equal: BTreeSet<String> = known
         .iter()
@@ -135,7 +137,7 @@ fn kind_words() -> impl Iterator<Item = &'static str> {
 
 fn column_of(segment: &SegmentReader, facet: Facet) -> tantivy::Result<Option<StrColumn>> {
     match facet {
-        Facet::Owner | Facet::Source | Facet::Tag => segment.fast_fields().str(facet.word()),
+        Facet::Owner | Facet::Source | Facet::Tag | Facet::Environment => segment.fast_fields().str(facet.word()),
         Facet::Kind | Facet::Deprecated | Facet::Described => Ok(None),
     }
 }
@@ -248,7 +250,7 @@ impl SegmentFacet {
         let names: Vec<String> = match facet {
             Facet::Kind => kind_words().map(str::to_owned).collect(),
             Facet::Deprecated | Facet::Described => vec!["no".to_owned(), "yes".to_owned()],
-            Facet::Owner | Facet::Source | Facet::Tag => Vec::new(),
+            Facet::Owner | Facet::Source | Facet::Tag | Facet::Environment => Vec::new(),
         };
         let find = |values: &BTreeSet<String>| -> tantivy::Result<BTreeSet<u64>> {
             let mut numbers = BTreeSet::new();
@@ -320,14 +322,14 @@ pub(super) struct SegmentPass {
 impl SegmentPass {
     /// Filters and counts; says whether the document is a hit.
     fn filter(&mut self, doc: DocId, rank: Rank) -> bool {
-        let own = [rank.kind() as u64, 0, 0, 0, u64::from(rank.is_deprecated()), u64::from(rank.is_described())];
+        let own = [rank.kind() as u64, 0, 0, 0, u64::from(rank.is_deprecated()), u64::from(rank.is_described()), 0];
         let mut numbers = std::mem::take(&mut self.scratch);
         let is_hit = self.filter_with(doc, own, &mut numbers);
         self.scratch = numbers;
         is_hit
     }
 
-    fn filter_with(&mut self, doc: DocId, own: [u64; 6], numbers: &mut Vec<u64>) -> bool {
+    fn filter_with(&mut self, doc: DocId, own: [u64; 7], numbers: &mut Vec<u64>) -> bool {
         let mut failed = None;
         for (at, facet) in self.facets.iter().enumerate().filter(|(_, facet)| facet.is_filtered()) {
             facet.values(doc, own[at], numbers);
@@ -358,9 +360,11 @@ impl SegmentPass {
     fn score(&self, rank: Rank, score: Score) -> f32 {
         let coverage = (self.words / rank.pieces()).min(1.0) * COVERAGE;
         let fresh = self.today.is_some_and(|today| (0..=30).contains(&(today - rank.changed_day())));
-        let sinks = rank.is_deprecated() && score < stage::ALIAS;
+        let sinks = (rank.is_deprecated() || rank.is_beside_prod()) && score < stage::ALIAS;
+        let beside = if rank.is_beside_prod() { BESIDE_PROD } else { 0.0 };
         score + coverage + rank.merit() * MERIT + if fresh { FRESH } else { 0.0 }
             - if sinks { SINKS * self.words.max(1.0) } else { 0.0 }
+            - beside
     }
 }
 

@@ -29,6 +29,8 @@ pub struct SearchDocument {
     pub sources: Vec<String>,
     /// Columns, nested fields as dotted paths, in order.
     pub columns: Vec<SearchColumn>,
+    /// The environment that it belongs to; `None` for prod.
+    pub environment: Option<String>,
     /// Whether it should no longer be used.
     pub deprecated: bool,
     /// What to use instead, as shown.

@@ -9,7 +9,7 @@ use super::Synonyms;
 /// A search: words as typed, facets chosen, the hits wanted.
 ///
 /// The words may hold `"phrases"`, `-not`, and the filters `owner:` `kind:` `tag:` `column:`
-/// `deprecated:` `described:` `source:` (negated by a leading `-`). A whole name in any spelling
+/// `deprecated:` `described:` `source:` `environment:` (negated by a leading `-`). A whole name in any spelling
 /// (quoted, backticked, `project:dataset.table`) puts that asset first.
 #[derive(Clone, Debug, Default)]
 pub struct SearchQuery {
@@ -53,7 +53,7 @@ pub struct FacetFilter {
 }
 
 /// What hits can be narrowed by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Facet {
     /// Words of asset kinds, and `column`.
@@ -68,11 +68,14 @@ pub enum Facet {
     Deprecated,
     /// Whether it has a description: `yes` or `no`.
     Described,
+    /// The environment: `prod`, or what rules for names say.
+    Environment,
 }
 
 impl Facet {
     /// Every facet, in the order that pages show.
-    pub const ALL: [Facet; 6] = [Facet::Kind, Facet::Owner, Facet::Source, Facet::Tag, Facet::Deprecated, Facet::Described];
+    pub const ALL: [Facet; 7] =
+        [Facet::Kind, Facet::Owner, Facet::Source, Facet::Tag, Facet::Deprecated, Facet::Described, Facet::Environment];
 
     /// The word used in URLs and in the box.
     pub fn word(self) -> &'static str {
@@ -83,6 +86,7 @@ impl Facet {
             Facet::Tag => "tag",
             Facet::Deprecated => "deprecated",
             Facet::Described => "described",
+            Facet::Environment => "environment",
         }
     }
 

@@ -171,6 +171,7 @@ impl Explainer<'_> {
         if stored.found.deprecated {
             reasons.push(Why::Deprecated);
         }
+        reasons.extend(stored.found.environment.clone().map(Why::BesideProd));
         reasons
     }
 
@@ -223,6 +224,7 @@ impl Why {
             Why::Used(count) => format!("used by {count}"),
             Why::Certified => "certified".to_owned(),
             Why::Deprecated => "deprecated, so it sinks".to_owned(),
+            Why::BesideProd(environment) => format!("in {environment}, so it stands behind prod"),
         }
     }
 }

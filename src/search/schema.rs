@@ -9,7 +9,7 @@ use super::SearchDocument;
 use crate::model::AssetKind;
 
 /// Part of the schema, so that an index of another layout does not open.
-const LAYOUT: &str = "layout_2";
+const LAYOUT: &str = "layout_3";
 
 /// The fields.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +55,8 @@ pub(super) struct Fields {
     pub(super) source: Field,
     /// Tags.
     pub(super) tag: Field,
+    /// The environment; `prod` for none.
+    pub(super) environment: Field,
     /// The document's [`Rank`].
     pub(super) rank: Field,
     /// What is handed out with a hit.
@@ -93,6 +95,7 @@ pub(super) fn build_schema() -> (Schema, Fields) {
         owner: schema.add_text_field("owner", STRING | FAST),
         source: schema.add_text_field("source", STRING | FAST),
         tag: schema.add_text_field("tag", STRING | FAST),
+        environment: schema.add_text_field("environment", STRING | FAST),
         rank: schema.add_u64_field("rank", FAST),
         stored: schema.add_bytes_field("stored", STORED),
     };
@@ -133,7 +136,8 @@ impl Rank {
                 | u64::from(described) << 5
                 | (pieces.clamp(1, 255) as u64) << 6
                 | ((merit * 1_000.0) as u64 & 1_023) << 14
-                | day << 24,
+                | day << 24
+                | u64::from(document.environment.is_some()) << 44,
         )
     }
 
@@ -145,6 +149,11 @@ impl Rank {
     /// Whether it should no longer be used.
     pub(super) fn is_deprecated(self) -> bool {
         self.0 >> 4 & 1 == 1
+    }
+
+    /// Whether it belongs to another environment than prod.
+    pub(super) fn is_beside_prod(self) -> bool {
+        self.0 >> 44 & 1 == 1
     }
 
     /// Whether it has a description.

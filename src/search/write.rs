@@ -26,6 +26,9 @@ const MANY_COLUMNS: usize = 120;
 /// Names of columns that are kept with an asset, to say which matched.
 const KEPT_COLUMNS: usize = 400;
 
+/// The environment of what belongs to none.
+const PROD: &str = "prod";
+
 /// What is stored with a document.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Stored {
@@ -163,6 +166,7 @@ impl Maker<'_> {
         if document.owners.is_empty() {
             made.add_text(fields.owner, "");
         }
+        made.add_text(fields.environment, shorten(document.environment.as_deref().unwrap_or(PROD)));
         for source in &document.sources {
             made.add_text(fields.source, shorten(source));
         }
@@ -190,6 +194,7 @@ impl Maker<'_> {
             friendly_name: document.friendly_name.clone().filter(|_| column.is_none()),
             summary: flat.join(" ").chars().take(SUMMARY).collect(),
             owners: document.owners.clone(),
+            environment: document.environment.clone(),
             deprecated: document.deprecated,
             replacement: document.replacement.clone(),
             usage: document.usage,

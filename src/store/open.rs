@@ -20,6 +20,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "environments", include_str!("../../migrations/0003_environments.sql")),
     (4, "people", include_str!("../../migrations/0004_people.sql")),
     (6, "query log", include_str!("../../migrations/0006_query_log.sql")),
+    (7, "searches", include_str!("../../migrations/0007_searches.sql")),
     (8, "findings", include_str!("../../migrations/0008_findings.sql")),
     (9, "audit", include_str!("../../migrations/0009_audit.sql")),
 ];

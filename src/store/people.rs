@@ -1,8 +1,8 @@
-//! What people state, and what they search for.
+//! What people state.
 
 use sqlx::{Row, sqlite::SqliteRow};
 
-use super::{PersonStatement, SearchEvent, Store, StoreError, analyses::insert_rows, runs::to_json};
+use super::{PersonStatement, Store, StoreError, runs::to_json};
 use crate::model::{AssetId, RunNumber};
 
 /// What came of statements that were made on the ground of others.
@@ -173,39 +173,6 @@ impl Store {
         .fetch_one(&self.readers)
         .await?;
         Ok(count.unsigned_abs())
-    }
-
-    /// Records searches, in one batch.
-    pub async fn record_searches(&self, events: &[SearchEvent]) -> Result<(), StoreError> {
-        let rows = events
-            .iter()
-            .map(|event| {
-                let opened = event.opened.as_ref().map(to_json).transpose()?;
-                Ok((event.at, &event.query, event.hits, opened))
-            })
-            .collect::<Result<Vec<_>, StoreError>>()?;
-        let mut transaction = self.people.begin_with("BEGIN IMMEDIATE").await?;
-        let insert = "INSERT INTO search_event (at, query, hits, opened)
-            SELECT value->>0, value->>1, value->>2, value->>3 FROM json_each(?1)";
-        insert_rows(&mut transaction, insert, &rows).await?;
-        transaction.commit().await?;
-        Ok(())
-    }
-
-    /// The newest `limit` searches, newest first.
-    pub async fn searches(&self, limit: u32) -> Result<Vec<SearchEvent>, StoreError> {
-        let rows = sqlx::query("SELECT at, query, hits, opened FROM search_event ORDER BY at DESC, id DESC LIMIT ?1")
-            .bind(limit)
-            .fetch_all(&self.readers)
-            .await?;
-        rows.iter()
-            .map(|row| {
-                let opened: Option<&str> = row.try_get(3)?;
-                let opened =
-                    opened.map(serde_json::from_str).transpose().map_err(|error| StoreError::Damaged(error.to_string()))?;
-                Ok(SearchEvent { at: row.try_get(0)?, query: row.try_get(1)?, hits: row.try_get(2)?, opened })
-            })
-            .collect()
     }
 }
 

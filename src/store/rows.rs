@@ -330,7 +330,7 @@ pub struct RunRow {
 }
 
 /// What one run counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema, Deserialize)]
 #[serde(default)]
 pub struct RunCounts {
     /// SQL documents.
@@ -406,17 +406,4 @@ pub struct PersonStatement {
     pub undoes: Option<i64>,
     /// The first of the statements that were made together with it; `None` for one made alone.
     pub batch: Option<i64>,
-}
-
-/// A search that somebody made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SearchEvent {
-    /// When, seconds since 1970 UTC.
-    pub at: i64,
-    /// The words.
-    pub query: String,
-    /// How many hits it had.
-    pub hits: u32,
-    /// What was opened from it: (namespace, key).
-    pub opened: Option<(String, String)>,
 }

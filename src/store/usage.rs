@@ -58,7 +58,7 @@ pub struct AssetUse {
 }
 
 /// How one query was used.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema, Deserialize)]
 pub struct QueryUse {
     /// The text without literals.
     pub text: String,

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::{Site, error::PageError, extract::Visit};
 use crate::{
-    catalog::{BulkEdit, BulkMode, Edit, FieldChange, OnConflict, Undoing},
+    catalog::{BulkEdit, BulkMode, Edit, FieldChange, HistoryEntry, ImportAnswer, OnConflict, Remark, Undoing},
     model::{StatedField, StatedValue},
 };
 
@@ -80,7 +80,7 @@ pub(crate) struct Kept {
 
 /// What people stated of an asset, newest first.
 #[utoipa::path(get, path = "/api/v1/assets/{namespace}/{name}/statements", tag = "governance",
-    responses((status = 200, description = "Statements with what held before and after", body = Vec<serde_json::Value>)))]
+    responses((status = 200, description = "Statements with what held before and after", body = Vec<HistoryEntry>)))]
 pub(super) async fn list_of_asset(Path((namespace, name)): Path<(String, String)>, visit: Visit) -> Answer {
     Ok(Json(visit.view.asset_statements(&namespace, &name).await?).into_response())
 }
@@ -121,7 +121,7 @@ pub(super) async fn withdraw_field(
 /// What people stated of everything, newest first.
 #[utoipa::path(get, path = "/api/v1/statements", tag = "governance",
     params(("before" = Option<i64>, Query, description = "Only statements numbered below")),
-    responses((status = 200, description = "At most 200 statements", body = Vec<serde_json::Value>)))]
+    responses((status = 200, description = "At most 200 statements", body = Vec<HistoryEntry>)))]
 pub(super) async fn list(visit: Visit) -> Answer {
     let before = visit.query.get("before").map(str::parse).transpose();
     let before = before.map_err(|_| PageError::BadRequest("`before` is the number of a statement.".to_owned()))?;
@@ -166,7 +166,7 @@ pub(super) async fn export(visit: Visit) -> Answer {
 #[utoipa::path(post, path = "/api/v1/governance", tag = "governance",
     params(("on_conflict" = Option<String>, Query, description = "Where the file and people differ: `refuse` (default), `keep`, `overwrite`, or `tell` to change nothing")),
     request_body(content = String, content_type = "application/yaml"),
-    responses((status = 200, description = "What was, or would be, changed", body = serde_json::Value),
+    responses((status = 200, description = "What was, or would be, changed", body = ImportAnswer),
         (status = 400, description = "The file does not fit: each reason with its line")))]
 pub(super) async fn import(State(site): State<Site>, visit: Visit, body: String) -> Answer {
     let word = visit.query.get("on_conflict").unwrap_or("refuse");
@@ -177,7 +177,7 @@ pub(super) async fn import(State(site): State<Site>, visit: Visit, body: String)
 
 /// Remarks on an asset, newest first.
 #[utoipa::path(get, path = "/api/v1/assets/{namespace}/{name}/remarks", tag = "governance",
-    responses((status = 200, description = "Remarks and what came of them", body = Vec<serde_json::Value>)))]
+    responses((status = 200, description = "Remarks and what came of them", body = Vec<Remark>)))]
 pub(super) async fn list_remarks(Path((namespace, name)): Path<(String, String)>, visit: Visit) -> Answer {
     Ok(Json(visit.view.remarks_on(&namespace, &name).await?).into_response())
 }

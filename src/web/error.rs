@@ -15,7 +15,7 @@ use super::{
     extract::{Chrome, Visit},
     filters,
 };
-use crate::catalog::{AssetRef, CatalogError, NameAnswer};
+use crate::catalog::{CatalogError, Nearest};
 
 /// Why a page cannot be shown.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -95,17 +95,25 @@ pub(super) async fn show_errors(State(site): State<Site>, request: Request, next
         None if response.status() == StatusCode::METHOD_NOT_ALLOWED => return response,
         None => return response,
     };
+    let near = match &error {
+        PageError::NotFound(name) => visit.view.nearest_names(name).await.unwrap_or_default(),
+        _ => Nearest::default(),
+    };
     if path.starts_with("/api/") || path.starts_with("/feeds/") {
-        let mut response = (error.status(), Json(json!({ "error": error.to_string() }))).into_response();
+        let mut said = json!({ "error": error.to_string() });
+        let names: Vec<&str> = match near.columns.is_empty() {
+            true => near.assets.iter().map(|asset| asset.name.as_str()).collect(),
+            false => near.columns.iter().map(String::as_str).collect(),
+        };
+        if !names.is_empty() {
+            said["nearest"] = json!(names);
+        }
+        let mut response = (error.status(), Json(said)).into_response();
         if error.status() == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         return response;
     }
-    let near = match &error {
-        PageError::NotFound(name) => nearest(&visit, name).await,
-        _ => Vec::new(),
-    };
     let page = ErrorPage { chrome: visit.chrome, status: error.status(), message: error.to_string(), asked: asked(&error), near };
     match page.render() {
         Ok(html) => (error.status(), Html(html)).into_response(),
@@ -116,14 +124,6 @@ pub(super) async fn show_errors(State(site): State<Site>, request: Request, next
 /// Answers every address that no page has.
 pub(super) async fn show_nothing() -> PageError {
     PageError::NotFound("page".to_owned())
-}
-
-async fn nearest(visit: &Visit, name: &str) -> Vec<AssetRef> {
-    match visit.view.resolve_name(name).await {
-        Ok(NameAnswer::Exact { asset, .. } | NameAnswer::Unique { asset, .. }) => vec![asset],
-        Ok(NameAnswer::Candidates { assets, .. }) => assets.into_iter().take(8).collect(),
-        Err(_) => Vec::new(),
-    }
 }
 
 fn asked(error: &PageError) -> String {
@@ -140,7 +140,7 @@ struct ErrorPage {
     status: StatusCode,
     message: String,
     asked: String,
-    near: Vec<AssetRef>,
+    near: Nearest,
 }
 
 impl ErrorPage {

@@ -1,6 +1,6 @@
 //! What a handler takes out of a request: the visit, and the pairs of its query.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, ops::RangeInclusive, sync::Arc};
 
 use askama::Template;
 use axum::{
@@ -35,6 +35,8 @@ pub(super) struct Visit {
     pub(super) public: Option<Arc<PublicUrl>>,
     /// Who asks.
     pub(super) visitor: Visitor,
+    /// Whether the browser says that a page of ours led here.
+    pub(super) from_us: bool,
 }
 
 /// What the layout of every page shows.
@@ -148,6 +150,7 @@ impl Visit {
             chrome,
             public: site.public.clone(),
             visitor,
+            from_us: came_from_us(headers, site),
         }
     }
 
@@ -189,6 +192,17 @@ impl Reader {
             has_session: visitor.has_session(),
         }
     }
+}
+
+/// Whether a page of ours led to a request: as browsers say, or as its referrer says where they do not.
+fn came_from_us(headers: &HeaderMap, site: &Site) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = text("sec-fetch-site") {
+        return site == "same-origin";
+    }
+    let Some((scheme, rest)) = text("referer").and_then(|url| url.split_once("://")) else { return false };
+    let host = rest.split('/').next().unwrap_or(rest);
+    text("host") == Some(host) || site.public.as_ref().is_some_and(|public| public.origin() == format!("{scheme}://{host}"))
 }
 
 fn theme_of(headers: &HeaderMap) -> &'static str {
@@ -246,9 +260,17 @@ impl Query {
         self.0.iter().filter(move |(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 
-    /// The number at `key`, at most `most`; `otherwise` where there is none.
-    pub(super) fn number(&self, key: &str, otherwise: u32, most: u32) -> u32 {
-        self.get(key).and_then(|value| value.parse().ok()).unwrap_or(otherwise).min(most)
+    /// The number at `key`; `otherwise` where there is none.
+    ///
+    /// # Errors
+    /// [`PageError::BadRequest`] where it is no whole number within `range`.
+    pub(super) fn number(&self, key: &str, otherwise: u32, range: RangeInclusive<u32>) -> Result<u32, PageError> {
+        let Some(text) = self.filled(key) else { return Ok(otherwise) };
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| {
+            let said: String = text.chars().take(20).collect();
+            PageError::BadRequest(format!("`{key}` is a number from {} to {}, not `{said}`.", range.start(), range.end()))
+        })
     }
 }
 
@@ -285,5 +307,15 @@ mod tests {
         assert_eq!(query.get("x"), Some("é%zz"));
         assert_eq!(query.get("flag"), Some(""));
         assert_eq!(query.filled("flag"), None);
+    }
+
+    #[test]
+    fn a_number_out_of_its_range_is_refused_with_the_range() {
+        let query = Query::parse("depth=10000&limit=-1&up=3&page=");
+        assert_eq!(query.number("up", 1, 0..=50).ok(), Some(3));
+        assert_eq!(query.number("page", 1, 1..=9).ok(), Some(1));
+        for (key, range) in [("depth", 0..=50), ("limit", 1..=200)] {
+            assert!(matches!(query.number(key, 1, range), Err(PageError::BadRequest(said)) if said.contains(key)));
+        }
     }
 }

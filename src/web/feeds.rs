@@ -12,7 +12,7 @@ use super::{
     Site,
     error::PageError,
     extract::{Query, Visit},
-    pages::search::read_query,
+    pages::search::read_whole_query,
     urls,
 };
 use crate::catalog::{News, SearchQuery, Watched};
@@ -81,7 +81,7 @@ pub(super) async fn show_search(State(site): State<Site>, visit: Visit) -> Resul
 }
 
 fn search(query: &str) -> SearchQuery {
-    read_query(&Query::parse(query))
+    read_whole_query(&Query::parse(query))
 }
 
 fn answer(site: &Site, visit: &Visit, title: String, news: Vec<News>) -> Result<Response, PageError> {

@@ -568,7 +568,17 @@ fn linked(asset: &AssetRef, column: Option<&str>) -> Markup {
     html.push_str("</b><u>");
     push_escaped(&mut html, tail);
     html.push_str("</u></span></a>");
+    push_environment(&mut html, asset);
     Markup::trusted(html)
+}
+
+/// Says which environment an asset belongs to, where it is not prod.
+fn push_environment(html: &mut String, asset: &AssetRef) {
+    if let Some(environment) = &asset.environment {
+        html.push_str(" <span class=\"tag env\" title=\"environment\">");
+        push_escaped(html, &middle(environment, 20));
+        html.push_str("</span>");
+    }
 }
 
 /// `text` before and from the part that always stays; short texts stay whole.

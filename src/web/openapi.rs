@@ -24,7 +24,7 @@ use super::{
     paths(
         api::search, api::resolve, api::query, api::show_asset, api::show_columns, api::show_column, api::explain, api::trace,
         api::impact, api::owners, api::deprecations, api::runs, api::diagnostics,
-        api::show_usage, api::staleness, api::evidence, api::scorecard,
+        api::show_usage, api::staleness, api::evidence, api::scorecard, api::searches,
         api_statements::list_of_asset, api_statements::set_field, api_statements::withdraw_field, api_statements::list,
         api_statements::undo, api_statements::state_of_many, api_statements::export, api_statements::import,
         api_statements::list_remarks, api_statements::add_remark,

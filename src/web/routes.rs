@@ -17,8 +17,8 @@ use super::{
     feeds, openapi,
     pages::{
         account, asset, audits, bulk, column, conflicts, coverage, crawl, decisions, deprecations, diagnostics, edit, evidence,
-        explain, findings, go, help, history, home, impact, lineage, mine, owners, people, query, scorecard, search, sign_in,
-        sql, staleness, statements, theme, usage,
+        explain, findings, go, help, history, home, impact, lineage, mine, owners, people, query, scorecard, search, searches,
+        sign_in, sql, staleness, statements, theme, usage,
     },
     statics,
 };
@@ -170,6 +170,7 @@ fn addresses_with_needs() -> Table {
         .route("/staleness.csv", get(staleness::download_staleness))
         .route("/evidence", get(evidence::show_evidence))
         .route("/scorecard", get(scorecard::show_scorecard))
+        .route("/searches", get(searches::show_searches))
         .route_for(OWN, "/assets/{namespace}/{name}/edit/{field}", get(edit::show_form).post(edit::save_field))
         .route_for(OWN, "/statements", get(statements::show_statements))
         .route_for(OWN, "/statements/{number}/undo", post(statements::undo))
@@ -239,6 +240,7 @@ fn addresses_with_needs() -> Table {
         .route("/api/v1/staleness", get(api::staleness))
         .route("/api/v1/evidence", get(api::evidence))
         .route("/api/v1/scorecard", get(api::scorecard))
+        .route("/api/v1/searches", get(api::searches))
         .route("/api/v1/runs", get(api::runs))
         .route("/api/v1/diagnostics", get(api::diagnostics))
 }

@@ -5,7 +5,8 @@ use std::{fs, path::Path};
 use tempfile::TempDir;
 use wellspring::{
     catalog::{
-        Catalog, CatalogError, Direction, GraphQuery, ImpactSeverity, NameAnswer, NoLineage, SearchQuery, TraceQuery, View,
+        Catalog, CatalogError, Direction, GraphQuery, ImpactQuery, ImpactSeverity, NameAnswer, NoLineage, SearchQuery,
+        TraceQuery, View,
     },
     config::Config,
     crawl::{Silent, crawl},
@@ -217,7 +218,13 @@ async fn a_trace_reaches_the_raw_events() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_impact_of_a_raw_column_names_everybody_who_depends_on_it() {
     let shop = open_shop().await;
-    let answer = shop.catalog.view().impact("bigquery", "shop.raw.events", Some("cancelled")).await.unwrap();
+    let asked = ImpactQuery {
+        namespace: "bigquery".to_owned(),
+        name: "shop.raw.events".to_owned(),
+        column: Some("cancelled".to_owned()),
+        filters: Vec::new(),
+    };
+    let answer = shop.catalog.view().impact(&asked).await.unwrap();
     let hits: Vec<_> = answer.affected.iter().map(|hit| (hit.asset.name.as_str(), hit.severity)).collect();
     assert!(hits.contains(&("shop.staging.users", ImpactSeverity::Breaks)), "{hits:?}");
     assert!(hits.contains(&("shop.reporting.board", ImpactSeverity::Changes)), "{hits:?}");

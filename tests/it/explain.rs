@@ -1,7 +1,7 @@
 //! Sentences that explain a column, from the SQL that makes it.
 
 use wellspring::{
-    insight::explain::make_column,
+    insight::explain::{Making, make_column},
     model::{Analysis, Dialect},
     sql::{NoLookups, Options, Script},
 };
@@ -45,4 +45,52 @@ fn distinct_is_told_by_what_it_holds_for() {
     assert_eq!(distinct, ["a, b as k"]);
     let words: Vec<&str> = rules.iter().map(|rule| &*rule.word).collect();
     assert_eq!(words, ["distinct", "where"], "what is counted is decided further in");
+}
+
+#[test]
+fn keys_of_a_group_are_told_one_by_one_and_by_the_column_that_a_number_means() {
+    let text = "create table d.t as select a, b, sum(x) as s from d.s group by 1, b, lower(c), d, e";
+    assert_eq!(explain(text, "s"), "Sums `x`, per `a`, `b`, `lower(c)` and 2 more.");
+}
+
+#[test]
+fn a_row_that_an_expression_chooses_is_told_by_it() {
+    let text = "create table d.t as with c as (select id, x from d.a), p as (select id, x from d.b) \
+        select if(c.id is not null, c, p).* from c full join p using (id)";
+    let said = explain(text, "x");
+    assert!(!said.contains("origin is not known"), "{said}");
+}
+
+#[test]
+fn what_comes_through_a_star_over_an_unknown_table_is_told_so() {
+    let text = "create view d.t as select *, lower(name) as small from d.unknown where id > 0";
+    assert_eq!(
+        explain(text, "city"),
+        "Comes through `*` from `unknown.city`, whose columns are not declared here, where `id > 0`."
+    );
+    let analysis = analyze(text);
+    let inputs = &make_column(&analysis, text, 0, "city")[0].inputs;
+    assert_eq!(inputs.iter().map(|input| input.column.as_str()).collect::<Vec<_>>(), ["city"]);
+}
+
+#[test]
+fn a_rule_of_a_join_says_which_join_it_is() {
+    let text = "create table d.t as select a.x from d.a left join d.b using (id) join (select id from d.c) c on a.id = c.id";
+    let analysis = analyze(text);
+    let making = &make_column(&analysis, text, 0, "x")[0];
+    let words: Vec<String> = making.rules.iter().map(|rule| Making::word_of_rule(rule, text, &analysis)).collect();
+    assert_eq!(words, ["left join using", "join on"]);
+}
+
+#[test]
+fn what_never_writes_a_row_is_known_and_so_is_a_null() {
+    let makes = |text: &str| {
+        let analysis = analyze(text);
+        let making = &make_column(&analysis, text, 0, "x")[0];
+        (making.writes_nothing(text), making.is_always_null(text))
+    };
+    assert_eq!(makes("create table d.t as select x from d.a where false"), (true, false));
+    assert_eq!(makes("create table d.t as select x from d.a where x is false"), (false, false));
+    assert_eq!(makes("create table d.t as select cast(null as int64) as x, y from d.a"), (false, true));
+    assert_eq!(makes("create table d.t as select nullif(x, 1) as x from d.a"), (false, false));
 }

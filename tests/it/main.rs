@@ -7,6 +7,7 @@ mod access;
 mod api;
 #[cfg(test)]
 mod audit;
+mod api_schema;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
@@ -63,6 +64,8 @@ mod little_company;
 mod logs;
 #[cfg(test)]
 mod names;
+#[cfg(test)]
+mod pages;
 #[cfg(test)]
 mod parse;
 #[cfg(test)]

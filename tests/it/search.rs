@@ -25,6 +25,7 @@ fn document(id: u32, name: &str) -> SearchDocument {
         tags: Vec::new(),
         sources: vec!["repo".to_owned()],
         columns: Vec::new(),
+        environment: None,
         deprecated: false,
         replacement: None,
         usage: 0,
@@ -436,4 +437,29 @@ fn words_that_mean_the_same_find_each_other() {
     assert_eq!(ask("lifetime value"), ["p.marts.client_ltv"]);
     assert_eq!(ask("clicks in the address bar"), ["p.events.urlbar_clicks"]);
     assert_eq!(search(&view, "address bar"), Vec::<String>::new(), "only what is configured means the same");
+}
+
+#[test]
+fn what_is_not_prod_stands_behind_prod_and_can_be_chosen() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = SearchIndex::open(folder.path()).unwrap();
+    let mut writer = index.writer().unwrap();
+    let dev =
+        SearchDocument { environment: Some("dev".to_owned()), usage: 900, certified: true, ..document(1, "acme.dev.orders") };
+    writer.put(&dev).unwrap();
+    writer.put(&document(2, "acme.mart.orders")).unwrap();
+    writer.put(&document(3, "acme.mart.orders_daily")).unwrap();
+    writer.commit(RunNumber(1)).unwrap();
+    let view = index.view().unwrap();
+    let names =
+        |query: SearchQuery| -> Vec<String> { view.search(&query).unwrap().hits.into_iter().map(|hit| hit.found.name).collect() };
+    assert_eq!(names(SearchQuery::new("orders"))[..2], ["acme.mart.orders", "acme.dev.orders"]);
+    assert_eq!(names(SearchQuery::new("acme.dev.orders"))[0], "acme.dev.orders", "a whole name is always first");
+    assert_eq!(names(SearchQuery::new("orders environment:dev")), ["acme.dev.orders"]);
+    assert_eq!(names(SearchQuery::new("orders -environment:dev")), ["acme.mart.orders", "acme.mart.orders_daily"]);
+    let answer = view.search(&SearchQuery::new("orders")).unwrap();
+    let facet = answer.facets.iter().find(|facet| facet.facet == Facet::Environment).unwrap();
+    assert_eq!(facet.values, [("prod".to_owned(), 2), ("dev".to_owned(), 1)]);
+    let dev = answer.hits.iter().find(|hit| hit.found.name == "acme.dev.orders").unwrap();
+    assert!(dev.why.contains(&Why::BesideProd("dev".to_owned())), "{:?}", dev.why);
 }

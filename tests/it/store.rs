@@ -9,7 +9,7 @@ use wellspring::{
     },
     store::{
         AnalysisId, Appended, AssetState, CatalogState, DocumentState, DocumentText, InferredColumns, NewAnalysis, NewColumnEdge,
-        NewRowEdge, NewStatement, PersonStatement, RunCounts, RunSource, RunState, SearchEvent, Store, StoreError,
+        NewRowEdge, NewStatement, OpenedHit, PersonStatement, RunCounts, RunSource, RunState, SearchEvent, Store, StoreError,
     },
 };
 
@@ -235,9 +235,30 @@ async fn what_people_state_is_kept_and_can_be_taken_back_only_by_another_stateme
     assert_eq!(store.append_statements(&two).await.unwrap(), Appended::All(vec![2, 3]));
     let batches: Vec<_> = store.statements_after(1, 9).await.unwrap().iter().map(|one| one.batch).collect();
     assert_eq!(batches, [Some(2), Some(2)]);
-    let event = SearchEvent { at: 9, query: "churn".into(), hits: 3, opened: Some(("duckdb".into(), "b".into())) };
-    store.record_searches(std::slice::from_ref(&event)).await.unwrap();
-    assert_eq!(store.searches(5).await.unwrap(), [event]);
+    let search = |id: i64, query: &str, hits: u32| SearchEvent {
+        id,
+        at: 9,
+        person: "ana".into(),
+        query: query.into(),
+        hits,
+        relaxed: false,
+    };
+    let opened = |search: i64, person: &str| OpenedHit {
+        search,
+        person: person.into(),
+        namespace: "duckdb".into(),
+        key: "b".into(),
+        column: String::new(),
+        at: 10,
+    };
+    let searches = [search(1, "Churn ", 3), search(2, "churn", 2), search(3, "lost", 0)];
+    store.keep_searches(&searches, &[opened(1, "ana"), opened(2, "bo"), opened(7, "ana")], 0).await.unwrap();
+    assert_eq!(store.count_searches(0).await.unwrap(), (3, 1, 1), "of another person's search nothing is opened");
+    let terms = store.search_terms(0, false, 9).await.unwrap();
+    assert_eq!(terms.iter().map(|term| (term.searches, term.people, term.opened)).collect::<Vec<_>>(), [(2, 1, 1), (1, 1, 0)]);
+    assert_eq!(store.search_terms(0, true, 9).await.unwrap()[0].query, "lost");
+    store.keep_searches(&[], &[], 10).await.unwrap();
+    assert_eq!(store.count_searches(0).await.unwrap(), (0, 0, 0), "what is old is forgotten");
 }
 
 #[tokio::test]

@@ -4,7 +4,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::sessions::{SessionPart, session_part};
@@ -87,15 +86,7 @@ impl Digester {
     }
 
     fn pseudonym(&self, name: String) -> Option<String> {
-        match self.users {
-            KeepUsers::Keep => Some(name),
-            KeepUsers::Drop => None,
-            KeepUsers::Hash => {
-                let digest = Sha256::new().chain_update(&self.secret).chain_update(name.trim().to_lowercase()).finalize();
-                let hex: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-                Some(format!("person-{hex}"))
-            }
-        }
+        self.users.name(&name, &self.secret)
     }
 }
 

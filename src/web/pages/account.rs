@@ -73,7 +73,7 @@ pub(crate) async fn make_token(State(site): State<Site>, visit: Visit, body: Str
     let new = NewToken {
         label: form.get("label").unwrap_or("").to_owned(),
         scope: form.get("scope").and_then(Scope::from_word).unwrap_or(Scope::Read),
-        days: form.number("days", 90, u32::MAX),
+        days: form.number("days", 90, 0..=u32::MAX)?,
     };
     match site.catalog.make_token(&visit.actor()?.name, new).await {
         Ok(secret) => show(&site, &visit, Some(secret), None).await,

@@ -1,7 +1,12 @@
 //! `/assets/{namespace}/{name}` and its `/columns`: what it is, how it is made, who owns and reads it.
 
 use askama::Template;
-use axum::{extract::Path, response::Response};
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+
+use super::opened::note_opened;
 
 use crate::{
     catalog::{
@@ -10,6 +15,7 @@ use crate::{
     },
     model::{AssetKind, AssetRole, EdgeState, Severity, StatedField},
     web::{
+        Site,
         error::PageError,
         extract::{Chrome, Visit},
         filters, urls,
@@ -183,8 +189,13 @@ struct ColumnsPage<'a> {
 }
 
 /// Shows the overview of an asset.
-pub(crate) async fn show_asset(Path((namespace, name)): Path<(String, String)>, visit: Visit) -> Result<Response, PageError> {
+pub(crate) async fn show_asset(
+    Path((namespace, name)): Path<(String, String)>,
+    State(site): State<Site>,
+    visit: Visit,
+) -> Result<Response, PageError> {
     let head = AssetHead::load(&visit, &namespace, &name, "overview").await?;
+    note_opened(&site, &visit, &head.answer.asset, None);
     let top = head.answer.columns.iter().filter(|column| column.depth == 0).take(COLUMNS_ON_OVERVIEW);
     let page = AssetPage {
         chrome: visit.chrome.clone(),

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 
-use super::{edit::FieldForm, search::read_query};
+use super::{edit::FieldForm, search::read_whole_query};
 use crate::{
     catalog::{AssetRef, BulkEdit, BulkMode, CatalogError, FieldChange, Overtaken, SearchQuery},
     model::{OwnerKind, StatedField, StatedValue, Tier},
@@ -121,7 +121,7 @@ async fn chosen(visit: &Visit, pairs: &Query) -> Result<Vec<AssetRef>, PageError
 
 /// Every asset among the results of a search, as its address holds it.
 async fn results(visit: &Visit, search: &str) -> Result<Vec<AssetRef>, PageError> {
-    let query = read_query(&Query::parse(search.trim_start_matches(|letter| letter != '?').trim_start_matches('?')));
+    let query = read_whole_query(&Query::parse(search.trim_start_matches(|letter| letter != '?').trim_start_matches('?')));
     let mut assets: Vec<AssetRef> = Vec::new();
     for page in 0..MOST_RESULTS / SearchQuery::MOST_PER_PAGE {
         let query = SearchQuery { page, per_page: SearchQuery::MOST_PER_PAGE, ..query.clone() };

@@ -40,7 +40,7 @@ pub(crate) async fn show_codes(visit: Visit) -> Result<Response, PageError> {
 
 /// Shows one code and where it occurs.
 pub(crate) async fn show_code(Path(code): Path<String>, visit: Visit) -> Result<Response, PageError> {
-    let page = visit.query.number("page", 1, 100_000).saturating_sub(1) as usize;
+    let page = visit.query.number("page", 1, 1..=100_000)? as usize - 1;
     let answer = visit.view.diagnostics_of(&code, page * PLACES_AT_ONCE, PLACES_AT_ONCE).await?;
     let turn = |page: usize| urls::with_query(&urls::diagnostic(&code), [("page", (page + 1).to_string())]);
     let is_more = answer.total > ((page + 1) * PLACES_AT_ONCE) as u64;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::lineage::Addresses;
+use super::lineage_state::{Addresses, called};
 use crate::{
     catalog::{AssetRef, GraphEdge, GraphNode, LineageGraph},
     model::EdgeState,
@@ -16,6 +16,9 @@ const CAPTION_LETTER: f32 = 6.4;
 /// Room that a button which expands takes above a node, in CSS pixels.
 const BUTTON: f32 = 40.0;
 
+/// Room that the button of a node's choices takes in its head, in CSS pixels.
+const CHOICES: f32 = 18.0;
+
 /// A drawing, ready for the template.
 pub(super) struct Drawing {
     pub(super) width: f32,
@@ -28,8 +31,10 @@ pub(super) struct Drawing {
 pub(super) struct DrawnNode {
     pub(super) asset: AssetRef,
     pub(super) id: String,
-    pub(super) class: &'static str,
+    pub(super) class: String,
     pub(super) owners: String,
+    /// This view with the node's choices open, or closed where they are.
+    pub(super) choices_url: String,
     pub(super) caption: String,
     pub(super) caption_x: f32,
     pub(super) title: String,
@@ -78,7 +83,14 @@ pub(super) fn draw(graph: &LineageGraph, addresses: &Addresses<'_>, column: Opti
     let nodes = graph.nodes.iter().enumerate().map(|(at, node)| {
         let is_focus = at == graph.focus;
         let mut drawn = draw_node(at, node, addresses);
-        drawn.class = class_of_node(is_focus, node.asset.deprecated, tracing && (is_focus || lit.contains(&at)));
+        let is_open = addresses.state.at.as_deref() == Some(called(&node.asset).as_str());
+        let marks = [
+            ("focus", is_focus),
+            ("dep", node.asset.deprecated),
+            ("lit", tracing && (is_focus || lit.contains(&at))),
+            ("at", is_open),
+        ];
+        drawn.class = marks.into_iter().filter(|(_, on)| *on).map(|(word, _)| format!(" {word}")).collect();
         for (index, one) in node.columns.iter().enumerate() {
             let chosen = is_focus && column == Some(one.name.as_str());
             drawn.columns.push(DrawnColumn {
@@ -130,17 +142,23 @@ fn draw_node(at: usize, node: &GraphNode, addresses: &Addresses<'_>) -> DrawnNod
     let schema = path.trim_end_matches('.').rsplit('.').next().unwrap_or("");
     let has = |way: &str| buttons.iter().any(|button: &ExpandButton| button.way == way);
     let (left, right) = (if has("up") { BUTTON + 4.0 } else { 2.0 }, if has("down") { BUTTON } else { 0.0 });
-    let whole = if schema.is_empty() { kind.clone() } else { format!("{kind} · {schema}") };
+    let place = match (&node.asset.environment, schema) {
+        (Some(environment), "") => environment.clone(),
+        (Some(environment), schema) => format!("{environment} · {schema}"),
+        (None, schema) => schema.to_owned(),
+    };
+    let whole = if place.is_empty() { kind.clone() } else { format!("{kind} · {place}") };
     let room = letters(node.width - left - right, CAPTION_LETTER);
     let caption =
-        if whole.chars().count() <= room { whole } else { filters::middle(if schema.is_empty() { &kind } else { schema }, room) };
+        if whole.chars().count() <= room { whole } else { filters::middle(if place.is_empty() { &kind } else { &place }, room) };
     DrawnNode {
         id: format!("n{at}"),
-        class: "",
+        class: String::new(),
         owners: node.owners.join(", "),
+        choices_url: addresses.with_choices(&node.asset),
         caption,
         caption_x: node.x + left,
-        title: filters::middle(last, letters(node.width - 29.0, LETTER)),
+        title: filters::middle(last, letters(node.width - 29.0 - CHOICES, LETTER)),
         icon: Markup::trusted(icons::shapes(icons::of_kind(node.asset.kind)).to_owned()),
         url: urls::asset(&node.asset),
         x: node.x,
@@ -152,7 +170,7 @@ fn draw_node(at: usize, node: &GraphNode, addresses: &Addresses<'_>) -> DrawnNod
             (number, true) => filters::counted(number, "column"),
             (number, false) => format!("+ {}", filters::counted(number, "column")),
         },
-        more_url: (node.more_columns > 0).then(|| addresses.with_all_columns()),
+        more_url: (node.more_columns > 0).then(|| addresses.of_more_columns(&node.asset)),
         buttons,
         asset: node.asset.clone(),
     }
@@ -177,8 +195,8 @@ fn expand_button(
     let width = label.chars().count() as f32 * 6.6 + 10.0;
     Some(ExpandButton {
         way,
-        url: addresses.expanded(&node.asset, way),
-        title: format!("{drawn} of {all} {where_to} shown: show more"),
+        url: addresses.expanded(&node.asset, way, addresses.state.steps_of(&node.asset, way) + 1),
+        title: format!("{drawn} of {all} {where_to} shown: a step further"),
         label,
         x: if way == "up" { node.x } else { node.x + node.width - width },
         width,
@@ -228,19 +246,6 @@ fn lit_nodes(graph: &LineageGraph) -> BTreeSet<usize> {
     ends.chain(with_column.map(|(at, _)| at)).collect()
 }
 
-fn class_of_node(is_focus: bool, deprecated: bool, lit: bool) -> &'static str {
-    match (is_focus, deprecated, lit) {
-        (true, true, true) => " focus dep lit",
-        (true, true, false) => " focus dep",
-        (true, false, true) => " focus lit",
-        (true, false, false) => " focus",
-        (false, true, true) => " dep lit",
-        (false, true, false) => " dep",
-        (false, false, true) => " lit",
-        (false, false, false) => "",
-    }
-}
-
 fn class_of_column(chosen: bool, lit: bool) -> &'static str {
     match (chosen, lit) {
         (true, true) => " chosen lit",
@@ -273,6 +278,7 @@ pub(super) mod tests {
             kind: AssetKind::Table,
             role: AssetRole::Model,
             deprecated: false,
+            environment: None,
         }
     }
 

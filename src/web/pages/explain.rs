@@ -2,14 +2,16 @@
 
 use askama::Template;
 use axum::{
-    extract::Path,
+    extract::{Path, State},
     http::header,
     response::{IntoResponse, Response},
 };
 
+use super::opened::note_opened;
 use crate::{
     catalog::{ExplainBranch, ExplainStep, Explanation},
     web::{
+        Site,
         error::PageError,
         extract::{Chrome, Visit},
         filters, urls,
@@ -46,9 +48,11 @@ impl ExplainPage {
 /// Tells where a column comes from.
 pub(crate) async fn show_explanation(
     Path((namespace, name, column)): Path<(String, String, String)>,
+    State(site): State<Site>,
     visit: Visit,
 ) -> Result<Response, PageError> {
     let story = visit.view.explain(&namespace, &name, &column).await?;
+    note_opened(&site, &visit, &story.asset, Some(&story.column));
     let (asset_url, url) = (urls::asset(&story.asset), urls::column(&story.asset, &story.column));
     visit.answer(&ExplainPage { chrome: visit.chrome.clone(), story, asset_url, url })
 }

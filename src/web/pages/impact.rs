@@ -3,20 +3,23 @@
 use askama::Template;
 use axum::{extract::Path, response::Response};
 
-use super::asset::AssetHead;
+use super::{
+    asset::AssetHead,
+    facets::{ChosenFilter, FacetGroup, FacetValue, SHOWN_VALUES, ValueState, read_value, write_value},
+};
 use crate::{
-    catalog::{Affected, ImpactAnswer, ImpactSeverity},
+    catalog::{Affected, ImpactAnswer, ImpactFacet, ImpactFilter, ImpactQuery, ImpactSeverity},
     model::AssetRole,
     web::{
         csv,
         error::PageError,
-        extract::{Chrome, Visit},
+        extract::{Chrome, Query, Visit},
         filters, urls,
     },
 };
 
-/// Rows that the page shows; the CSV has all.
-const ROWS_AT_ONCE: usize = 500;
+/// Rows of a page; the CSV has all.
+const ROWS_AT_ONCE: usize = 200;
 
 #[derive(Template)]
 #[template(path = "pages/impact.html")]
@@ -26,8 +29,19 @@ struct ImpactPage<'a> {
     answer: &'a ImpactAnswer,
     column: Option<String>,
     shown: &'a [Affected],
+    /// Whether a log says who asks.
+    has_use: bool,
+    facets: Vec<FacetGroup>,
+    chosen: Vec<ChosenFilter>,
+    without_filters: String,
+    /// The filters, for the form that sets the column.
+    kept: Vec<(&'static str, String)>,
     csv_url: String,
     message: String,
+    page: usize,
+    pages: usize,
+    previous: Option<String>,
+    next: Option<String>,
 }
 
 impl ImpactPage<'_> {
@@ -45,34 +59,172 @@ impl ImpactPage<'_> {
 
 /// Shows what depends on an asset or on one column of it.
 pub(crate) async fn show_impact(Path((namespace, name)): Path<(String, String)>, visit: Visit) -> Result<Response, PageError> {
-    let column = visit.query.filled("column").map(str::to_owned);
+    let query = read_impact(&namespace, &name, &visit.query);
     let head = AssetHead::load(&visit, &namespace, &name, "impact").await?;
-    let answer = visit.view.impact(&namespace, &name, column.as_deref()).await?;
-    let pairs = column.iter().map(|column| ("column", column.clone()));
+    let answer = visit.view.impact(&query).await?;
+    let at = Addresses { page: format!("{}/impact", head.url), query: &query };
+    let pages = answer.affected.len().div_ceil(ROWS_AT_ONCE).max(1);
+    let page = (visit.query.number("page", 1, 1..=1_000_000)? as usize - 1).min(pages - 1);
+    let rest = answer.affected.get(page * ROWS_AT_ONCE..).unwrap_or_default();
+    let public = visit.public.as_ref().map(|public| format!("{}{}", public.as_str(), at.of(&query.filters, 0)));
     let page = ImpactPage {
         chrome: visit.chrome.clone(),
-        csv_url: urls::with_query(&format!("{}/impact.csv", head.url), pairs),
-        message: message_to_owners(&answer, public_link(&visit, &head.url, column.as_deref())),
-        shown: answer.affected.get(..ROWS_AT_ONCE).unwrap_or(&answer.affected),
+        facets: at.facets(&answer),
+        chosen: at.chosen(),
+        without_filters: at.of(&[], 0),
+        kept: at.pairs(&query.filters).into_iter().filter(|(key, _)| *key != "column").collect(),
+        csv_url: urls::with_query(&format!("{}/impact.csv", head.url), at.pairs(&query.filters)),
+        message: message_to_owners(&answer, public),
+        shown: rest.get(..ROWS_AT_ONCE).unwrap_or(rest),
+        has_use: answer.affected.iter().any(|row| row.people.is_some()),
+        page,
+        pages,
+        previous: (page > 0).then(|| at.of(&query.filters, page - 1)),
+        next: (page + 1 < pages).then(|| at.of(&query.filters, page + 1)),
+        column: query.column.clone(),
         head: &head,
         answer: &answer,
-        column,
     };
     visit.answer(&page)
 }
 
-/// Everything that depends on it as CSV.
+/// Everything that depends on it and passes the filters, as CSV that is made while it is sent.
 pub(crate) async fn download_impact(
     Path((namespace, name)): Path<(String, String)>,
     visit: Visit,
 ) -> Result<Response, PageError> {
-    let answer = visit.view.impact(&namespace, &name, visit.query.filled("column")).await?;
-    let head = ["severity", "kind", "namespace", "asset", "columns", "how", "owners", "steps", "deprecated"];
-    let file = format!("impact-{}.csv", answer.asset.name);
-    Ok(csv::attachment(&file, &head, answer.affected.into_iter().map(csv_row)))
+    let (asset, rows) = visit.view.impact_rows(read_impact(&namespace, &name, &visit.query)).await?;
+    let head = [
+        "severity",
+        "kind",
+        "namespace",
+        "asset",
+        "columns",
+        "how",
+        "owners",
+        "steps",
+        "deprecated",
+        "source",
+        "environment",
+        "people_30_days",
+        "last_use",
+    ];
+    Ok(csv::attachment(&format!("impact-{}.csv", asset.name), &head, rows.map(csv_row)))
+}
+
+/// The question that an address holds.
+pub(crate) fn read_impact(namespace: &str, name: &str, pairs: &Query) -> ImpactQuery {
+    let filter = |(key, text): &(String, String)| {
+        let (negated, value) = read_value(text);
+        Some(ImpactFilter { facet: ImpactFacet::from_word(key)?, value: value.to_owned(), negated })
+    };
+    let mut filters: Vec<ImpactFilter> = pairs.0.iter().filter_map(filter).collect();
+    filters.sort();
+    filters.dedup();
+    ImpactQuery {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        column: pairs.filled("column").map(str::to_owned),
+        filters,
+    }
+}
+
+/// Addresses of the page under other filters.
+struct Addresses<'a> {
+    page: String,
+    query: &'a ImpactQuery,
+}
+
+impl Addresses<'_> {
+    fn pairs(&self, filters: &[ImpactFilter]) -> Vec<(&'static str, String)> {
+        let column = self.query.column.iter().map(|column| ("column", column.clone()));
+        column.chain(filters.iter().map(|filter| (filter.facet.word(), write_value(filter.negated, &filter.value)))).collect()
+    }
+
+    fn of(&self, filters: &[ImpactFilter], page: usize) -> String {
+        let mut pairs = self.pairs(filters);
+        if page > 0 {
+            pairs.push(("page", (page + 1).to_string()));
+        }
+        urls::with_query(&self.page, pairs)
+    }
+
+    /// The facets in which rows differ, or that are filtered by.
+    fn facets(&self, answer: &ImpactAnswer) -> Vec<FacetGroup> {
+        let is_offered = |(facet, values): &&(ImpactFacet, Vec<(String, u64)>)| {
+            values.len() > 1 || self.query.filters.iter().any(|filter| filter.facet == *facet)
+        };
+        let group = |(facet, values): &(ImpactFacet, Vec<(String, u64)>)| FacetGroup {
+            title: title(*facet),
+            shown: SHOWN_VALUES,
+            values: values.iter().map(|(value, number)| self.facet_value(*facet, value, *number)).collect(),
+        };
+        answer.facets.iter().filter(is_offered).map(group).collect()
+    }
+
+    fn facet_value(&self, facet: ImpactFacet, value: &str, number: u64) -> FacetValue {
+        let is_this = |filter: &&ImpactFilter| filter.facet == facet && filter.value == value;
+        let current = self.query.filters.iter().find(is_this);
+        let others: Vec<ImpactFilter> = self.query.filters.iter().filter(|filter| !is_this(filter)).cloned().collect();
+        let with = |negated: bool| {
+            let mut filters = others.clone();
+            filters.push(ImpactFilter { facet, value: value.to_owned(), negated });
+            filters.sort();
+            self.of(&filters, 0)
+        };
+        FacetValue {
+            label: label(facet, value),
+            number,
+            state: match current {
+                None => ValueState::Free,
+                Some(filter) if filter.negated => ValueState::Excluded,
+                Some(_) => ValueState::Chosen,
+            },
+            toggle: if current.is_some() { self.of(&others, 0) } else { with(false) },
+            exclude: with(true),
+        }
+    }
+
+    fn chosen(&self) -> Vec<ChosenFilter> {
+        let without = |gone: &ImpactFilter| -> Vec<ImpactFilter> {
+            self.query.filters.iter().filter(|one| *one != gone).cloned().collect()
+        };
+        let chosen = self.query.filters.iter().map(|filter| ChosenFilter {
+            title: title(filter.facet),
+            label: label(filter.facet, &filter.value),
+            negated: filter.negated,
+            removed: self.of(&without(filter), 0),
+        });
+        chosen.collect()
+    }
+}
+
+fn title(facet: ImpactFacet) -> &'static str {
+    match facet {
+        ImpactFacet::Severity => "How bad",
+        ImpactFacet::Kind => "Kind",
+        ImpactFacet::Owner => "Owner",
+        ImpactFacet::Source => "Source",
+        ImpactFacet::Deprecated => "Deprecated",
+        ImpactFacet::Used => "Used in 30 days",
+        ImpactFacet::Environment => "Environment",
+    }
+}
+
+fn label(facet: ImpactFacet, value: &str) -> String {
+    match (facet, value) {
+        (ImpactFacet::Owner, "") => "no owner".to_owned(),
+        (ImpactFacet::Used, "") => "no log says".to_owned(),
+        (_, "") => "not known".to_owned(),
+        (ImpactFacet::Severity, "seen") => "people see it".to_owned(),
+        (ImpactFacet::Severity, "changes") => "values change".to_owned(),
+        (ImpactFacet::Kind, kind) => kind.replace('_', " "),
+        (_, value) => value.to_owned(),
+    }
 }
 
 fn csv_row(row: Affected) -> Vec<String> {
+    let date = |at: i64| jiff::Timestamp::from_second(at).map(|at| at.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
     vec![
         row.severity.word().to_owned(),
         row.asset.kind.word().to_owned(),
@@ -83,6 +235,10 @@ fn csv_row(row: Affected) -> Vec<String> {
         row.owners.join(" "),
         row.depth.to_string(),
         if row.asset.deprecated { "yes" } else { "no" }.to_owned(),
+        row.source,
+        row.asset.environment.unwrap_or_else(|| "prod".to_owned()),
+        row.people.map(|people| people.to_string()).unwrap_or_default(),
+        row.last_use.map(date).unwrap_or_default(),
     ]
 }
 
@@ -105,10 +261,4 @@ fn message_to_owners(answer: &ImpactAnswer, link: Option<String>) -> String {
         text.push_str(&format!("All of it: {link}\n"));
     }
     text
-}
-
-/// The page's address as others reach it; `None` where that is not configured.
-fn public_link(visit: &Visit, asset_url: &str, column: Option<&str>) -> Option<String> {
-    let pairs = column.map(|column| ("column", column.to_owned()));
-    Some(urls::with_query(&format!("{}{asset_url}/impact", visit.public.as_ref()?.as_str()), pairs))
 }

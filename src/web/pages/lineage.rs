@@ -1,192 +1,48 @@
 //! `/assets/…/lineage`: the neighbourhood as a drawing, a table or a nested list, and as files.
 
-use std::collections::BTreeSet;
-
 use askama::Template;
 use axum::{extract::Path, response::Response};
 
 use super::{
     asset::AssetHead,
     drawing::{Drawing, draw, mermaid},
+    lineage_state::{ALL_STEPS, Addresses, GraphState, HIDEABLE_EDGES, MANY_NODES},
+    node_panel::NodePanel,
     tree::{self, Way},
 };
 use crate::{
-    catalog::{AssetRef, ColumnsShown, GraphQuery, LineageGraph, Shown},
+    catalog::{AssetGroup, AssetRef, ColumnsShown, LineageGraph},
     model::{AssetRole, EdgeState},
     web::{
         csv,
         error::PageError,
-        extract::{Chrome, Query, Visit},
+        extract::{Chrome, Visit},
         filters,
         markup::Markup,
         urls,
     },
 };
 
-/// Steps that one may ask for; as many mean all.
-const ALL_STEPS: u32 = 50;
-/// Columns up to which an asset's columns are drawn unasked.
-const FEW_COLUMNS: usize = 16;
-/// Nodes expanded by hand, at most.
-const MOST_EXPANDED: usize = 60;
-
-/// What can be left out: the word in an address, and what it says.
-const HIDEABLE: [(&str, &str); 4] =
-    [("IDENTITY", "copied"), ("TRANSFORMATION", "transformed"), ("AGGREGATION", "aggregated"), (DEPRECATED, "deprecated")];
-/// The word that leaves out deprecated assets.
-const DEPRECATED: &str = "deprecated";
-
-/// What an address says of the graph.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct GraphState {
-    up: u32,
-    down: u32,
-    columns: Option<ColumnsShown>,
-    conditions: bool,
-    shape: &'static str,
-    column: Option<String>,
-    sort: &'static str,
-    /// What is left out, of [`HIDEABLE`].
-    hidden: BTreeSet<&'static str>,
-    expanded: BTreeSet<(String, String, u32)>,
-}
-
-impl GraphState {
-    fn read(query: &Query) -> GraphState {
-        let expanded = query.all("expand").filter_map(read_expansion).take(MOST_EXPANDED).collect();
-        GraphState {
-            up: query.number("up", 1, ALL_STEPS),
-            down: query.number("down", 1, ALL_STEPS),
-            columns: query.get("columns").and_then(columns_of_word),
-            conditions: query.get("conditions") == Some("1"),
-            shape: one_of(query.get("show"), &["graph", "table", "list"]),
-            column: query.filled("column").map(str::to_owned),
-            sort: one_of(query.get("sort"), &["steps", "from", "to", "how", "evidence"]),
-            hidden: query
-                .all("hide")
-                .filter_map(|word| HIDEABLE.iter().find(|(one, _)| *one == word))
-                .map(|(one, _)| *one)
-                .collect(),
-            expanded,
-        }
-    }
-
-    /// The pairs that hold this state; what is as it is unasked is left out.
-    fn pairs(&self) -> Vec<(&'static str, String)> {
-        let mut pairs = Vec::new();
-        if let Some(column) = &self.column {
-            pairs.push(("column", column.clone()));
-        }
-        if self.up != 1 {
-            pairs.push(("up", self.up.to_string()));
-        }
-        if self.down != 1 {
-            pairs.push(("down", self.down.to_string()));
-        }
-        if let Some(columns) = self.columns {
-            pairs.push(("columns", word_of_columns(columns).to_owned()));
-        }
-        if self.conditions {
-            pairs.push(("conditions", "1".to_owned()));
-        }
-        if self.shape != "graph" {
-            pairs.push(("show", self.shape.to_owned()));
-        }
-        if self.sort != "steps" {
-            pairs.push(("sort", self.sort.to_owned()));
-        }
-        pairs.extend(self.hidden.iter().map(|word| ("hide", (*word).to_owned())));
-        for (name, way, steps) in &self.expanded {
-            pairs.push(("expand", format!("{way}.{steps}.{name}")));
-        }
-        pairs
-    }
-
-    /// The pairs of everything but `key`, for a form that sets `key`.
-    fn others(&self, key: &str) -> Vec<(&'static str, String)> {
-        self.pairs().into_iter().filter(|(name, _)| *name != key).collect()
-    }
-
-    fn is_column(&self, name: &str) -> bool {
-        self.column.as_deref() == Some(name)
-    }
-
-    /// The columns that are drawn: as asked, else as suits the asset.
-    fn columns_shown(&self, columns_of_focus: usize) -> ColumnsShown {
-        match (self.columns, &self.column) {
-            (Some(columns), _) => columns,
-            (None, Some(_)) => ColumnsShown::OnPath,
-            (None, None) if columns_of_focus <= FEW_COLUMNS => ColumnsShown::All,
-            (None, None) => ColumnsShown::None,
-        }
-    }
-
-    fn question(&self, asset: &AssetRef, columns_of_focus: usize) -> GraphQuery {
-        GraphQuery {
-            namespace: asset.namespace.clone(),
-            name: asset.name.clone(),
-            column: self.column.clone(),
-            up: self.up,
-            down: self.down,
-            columns: self.columns_shown(columns_of_focus),
-            indirect: if self.conditions { Shown::Shown } else { Shown::Hidden },
-            kinds: BTreeSet::new(),
-            without: self.hidden.iter().filter(|word| **word != DEPRECATED).map(|word| (*word).to_owned()).collect(),
-            without_deprecated: self.hidden.contains(DEPRECATED),
-            expanded: self.expanded.clone(),
-            most_nodes: GraphQuery::MOST_NODES,
-        }
-    }
-}
-
-/// Addresses that a drawing needs.
-pub(super) struct Addresses<'a> {
-    focus: &'a AssetRef,
-    state: &'a GraphState,
-}
-
-impl Addresses<'_> {
-    /// This view, changed.
-    pub(super) fn changed(&self, change: impl FnOnce(&mut GraphState)) -> String {
-        let mut state = self.state.clone();
-        change(&mut state);
-        urls::with_query(&format!("{}/lineage", urls::asset(self.focus)), state.pairs())
-    }
-
-    /// The view of the column of `asset`.
-    pub(super) fn of_column(&self, asset: &AssetRef, column: &str) -> String {
-        let mut state = self.state.clone();
-        state.column = Some(column.to_owned());
-        state.columns = state.columns.filter(|columns| *columns != ColumnsShown::None);
-        if asset != self.focus {
-            state.expanded.clear();
-        }
-        urls::with_query(&format!("{}/lineage", urls::asset(asset)), state.pairs())
-    }
-
-    /// This view with all columns.
-    pub(super) fn with_all_columns(&self) -> String {
-        self.changed(|state| state.columns = Some(ColumnsShown::All))
-    }
-
-    /// This view with `asset` expanded a step further, `up` or `down`.
-    pub(super) fn expanded(&self, asset: &AssetRef, way: &str) -> String {
-        let name = format!("{}/{}", asset.namespace, asset.name);
-        self.changed(|state| {
-            let known = state.expanded.iter().find(|(one, other, _)| *one == name && other == way).cloned();
-            let steps = known.as_ref().map_or(1, |(_, _, steps)| steps + 1);
-            if let Some(known) = known {
-                state.expanded.remove(&known);
-            }
-            state.expanded.insert((name, way.to_owned(), steps));
-        })
-    }
-}
-
 pub(super) struct Choice {
     url: String,
     label: String,
     on: bool,
+}
+
+/// A group of assets that can be left out.
+struct GroupChoice {
+    url: String,
+    label: String,
+    title: &'static str,
+    /// How many of what is drawn; 0 where it is left out.
+    number: u64,
+    on: bool,
+}
+
+/// An asset that is left out by name.
+struct PutAside {
+    asset: AssetRef,
+    back: String,
 }
 
 struct EdgeRow {
@@ -213,7 +69,12 @@ struct LineagePage<'a> {
     conditions: Choice,
     without_column: String,
     left_out: u64,
+    /// The same with more nodes, where some are left out and may be drawn.
+    with_more: Option<String>,
     hidden: (u64, u64),
+    groups: Vec<GroupChoice>,
+    put_aside: Vec<PutAside>,
+    panel: Option<NodePanel>,
 }
 
 #[derive(Template)]
@@ -253,18 +114,23 @@ impl LineagePage<'_> {
         offered.map(choice).collect()
     }
 
-    /// What can be left out, each with the view that leaves it out or takes it back.
-    fn hideable(&self) -> Vec<Choice> {
+    /// Edges that can be left out, each with the view that leaves them out or takes them back.
+    fn hideable_edges(&self) -> Vec<Choice> {
         let choice = |(word, label): (&'static str, &str)| Choice {
             url: self.addresses().changed(|state| {
-                if !state.hidden.remove(word) {
-                    state.hidden.insert(word);
+                if !state.hidden_edges.remove(word) {
+                    state.hidden_edges.insert(word);
                 }
             }),
             label: label.to_owned(),
-            on: self.state.hidden.contains(word),
+            on: self.state.hidden_edges.contains(word),
         };
-        HIDEABLE.into_iter().map(choice).collect()
+        HIDEABLE_EDGES.into_iter().map(choice).collect()
+    }
+
+    /// How many kinds of things are left out on purpose.
+    fn hidden_by_choice(&self) -> usize {
+        self.state.hidden_edges.len() + self.state.hidden_groups.len() + self.put_aside.len()
     }
 
     fn shapes(&self) -> Vec<Choice> {
@@ -311,12 +177,13 @@ impl LineagePage<'_> {
 
 /// Shows the lineage of an asset, or the part of the page that changed.
 pub(crate) async fn show_lineage(Path((namespace, name)): Path<(String, String)>, visit: Visit) -> Result<Response, PageError> {
-    let state = GraphState::read(&visit.query);
+    let state = GraphState::read(&visit.query)?;
     let head = AssetHead::load(&visit, &namespace, &name, "lineage").await?;
     let asset = &head.answer.asset;
     let graph = visit.view.lineage_graph(&state.question(asset, head.answer.columns.len())).await?;
     let addresses = Addresses { focus: asset, state: &state };
     let is_tree = state.shape == "list";
+    let with_more = (graph.left_out > 0 && !state.many).then(|| addresses.changed(|state| state.many = true));
     let page = LineagePage {
         chrome: visit.chrome.clone(),
         columns_shown: state.columns_shown(head.answer.columns.len()),
@@ -334,7 +201,11 @@ pub(crate) async fn show_lineage(Path((namespace, name)): Path<(String, String)>
             state.columns = state.columns.filter(|columns| *columns != ColumnsShown::OnPath);
         }),
         left_out: graph.left_out,
+        with_more,
         hidden: hidden(&graph),
+        groups: group_choices(&graph, &addresses),
+        put_aside: graph.put_aside.iter().map(|asset| PutAside { asset: asset.clone(), back: addresses.with(asset) }).collect(),
+        panel: NodePanel::find(&graph, &addresses, &state).filter(|_| state.shape == "graph"),
         head: &head,
         state: state.clone(),
     };
@@ -384,10 +255,43 @@ pub(crate) async fn download_mermaid(
 }
 
 async fn load_graph(visit: &Visit, namespace: &str, name: &str) -> Result<(GraphState, AssetRef, LineageGraph), PageError> {
-    let state = GraphState::read(&visit.query);
+    let state = GraphState::read(&visit.query)?;
     let answer = visit.view.show_asset(namespace, name).await?;
     let graph = visit.view.lineage_graph(&state.question(&answer.asset, answer.columns.len())).await?;
     Ok((state, answer.asset, graph))
+}
+
+/// The groups that are drawn or left out; what all of it is cannot be left out.
+fn group_choices(graph: &LineageGraph, addresses: &Addresses<'_>) -> Vec<GroupChoice> {
+    let drawn = graph.nodes.len() as u64;
+    let number = |group: AssetGroup| graph.groups.iter().find(|(one, _)| *one == group).map_or(0, |(_, number)| *number);
+    let is_offered = |group: &AssetGroup| addresses.state.hidden_groups.contains(group) || (1..drawn).contains(&number(*group));
+    let choice = |group: AssetGroup| GroupChoice {
+        url: addresses.changed(|state| {
+            if !state.hidden_groups.remove(&group) {
+                state.hidden_groups.insert(group);
+            }
+        }),
+        label: match group {
+            AssetGroup::Deprecated => "deprecated".to_owned(),
+            AssetGroup::Unused => "unused".to_owned(),
+            AssetGroup::NotProd => "other environments".to_owned(),
+            AssetGroup::Scratch => "temporary and tests".to_owned(),
+            AssetGroup::External => "external".to_owned(),
+            AssetGroup::Kind(kind) => format!("{}s", filters::kind_in_words(kind)),
+        },
+        title: match group {
+            AssetGroup::Deprecated => "What should no longer be used",
+            AssetGroup::Unused => "What the query log never saw anybody ask for",
+            AssetGroup::NotProd => "What a [[names]] rule gives another environment than prod",
+            AssetGroup::Scratch => "What has tmp, temp, test, scratch, sandbox or backup as a part of its name",
+            AssetGroup::External => "What is only ever read, and nothing here defines",
+            AssetGroup::Kind(_) => "Everything of this kind",
+        },
+        number: number(group),
+        on: addresses.state.hidden_groups.contains(&group),
+    };
+    AssetGroup::all().filter(is_offered).map(choice).collect()
 }
 
 fn edge_rows(graph: &LineageGraph, sort: &str) -> Vec<EdgeRow> {
@@ -427,63 +331,4 @@ fn hidden(graph: &LineageGraph) -> (u64, u64) {
     graph.nodes.iter().fold((0, 0), |(up, down), node| {
         (up + node.upstream.1.saturating_sub(node.upstream.0), down + node.downstream.1.saturating_sub(node.downstream.0))
     })
-}
-
-/// Reads `up.2.namespace/name`.
-fn read_expansion(text: &str) -> Option<(String, String, u32)> {
-    let (way, rest) = text.split_once('.')?;
-    let (steps, name) = rest.split_once('.')?;
-    let way = ["up", "down"].into_iter().find(|known| *known == way)?;
-    Some((name.to_owned(), way.to_owned(), steps.parse::<u32>().ok()?.min(ALL_STEPS)))
-}
-
-fn columns_of_word(word: &str) -> Option<ColumnsShown> {
-    [ColumnsShown::None, ColumnsShown::OnPath, ColumnsShown::All].into_iter().find(|columns| word_of_columns(*columns) == word)
-}
-
-fn word_of_columns(columns: ColumnsShown) -> &'static str {
-    match columns {
-        ColumnsShown::None => "none",
-        ColumnsShown::OnPath => "path",
-        ColumnsShown::All => "all",
-    }
-}
-
-/// `value` where it is one of `known`, else the first of them.
-fn one_of(value: Option<&str>, known: &[&'static str]) -> &'static str {
-    known.iter().find(|one| Some(**one) == value).or(known.first()).copied().unwrap_or("")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_view_is_its_address_and_back() {
-        let pairs = [
-            ("column", "churn rate"),
-            ("up", "3"),
-            ("down", "0"),
-            ("columns", "all"),
-            ("conditions", "1"),
-            ("show", "table"),
-            ("sort", "to"),
-            ("hide", "IDENTITY"),
-            ("hide", "deprecated"),
-            ("expand", "up.2.postgres://h:1/mart.orders"),
-        ];
-        let query = Query(pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect());
-        let state = GraphState::read(&query);
-        let back: Vec<(String, String)> = state.pairs().into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-        assert_eq!(back, query.0);
-        assert_eq!(GraphState::read(&Query::default()).pairs(), []);
-    }
-
-    #[test]
-    fn expanding_again_goes_a_step_further() {
-        let asset = crate::web::pages::drawing::tests::asset("mart.orders");
-        let once = GraphState::read(&Query(vec![("expand".to_owned(), "up.1.bigquery/mart.orders".to_owned())]));
-        let url = Addresses { focus: &asset, state: &once }.expanded(&asset, "up");
-        assert_eq!(url, "/assets/bigquery/mart.orders/lineage?expand=up.2.bigquery%2Fmart.orders");
-    }
 }

@@ -1,14 +1,22 @@
 //! `/search`: results with facets; the same address yields suggestions while somebody types.
 
 use askama::Template;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::{
+    extract::State,
+    response::{IntoResponse, Redirect, Response},
+};
 
-use super::query::address as query_address;
+use super::{
+    facets::{ChosenFilter, FacetGroup, FacetValue, SHOWN_VALUES, ValueState, read_value, write_value},
+    opened::{FROM, TYPED},
+    query::address as query_address,
+};
 
 use crate::{
-    catalog::{Facet, FacetFilter, SearchAnswer, SearchQuery, Suggestion, is_query},
+    catalog::{Facet, FacetFilter, SearchAnswer, SearchOutcome, SearchQuery, Suggestion, is_query},
     model::AssetRole,
     web::{
+        Site,
         error::PageError,
         extract::{Chrome, Query, Visit},
         filters, urls,
@@ -17,8 +25,6 @@ use crate::{
 
 /// Suggestions at most.
 const SUGGESTIONS: usize = 8;
-/// Values of a facet that are shown unfolded.
-const SHOWN_VALUES: usize = 7;
 
 #[derive(Template)]
 #[template(path = "pages/search.html")]
@@ -37,6 +43,8 @@ struct SearchPage {
     pages: usize,
     previous: Option<String>,
     next: Option<String>,
+    /// The query of links to what was found, by which the catalog learns what is opened; "" for none.
+    from: String,
 }
 
 #[derive(Template)]
@@ -46,6 +54,8 @@ struct SuggestionList {
     suggestions: Vec<Suggestion>,
     /// The page that answers the text, where it is SQL.
     query_url: Option<String>,
+    /// The query of links to what is suggested.
+    from: String,
 }
 
 impl SearchPage {
@@ -57,70 +67,17 @@ impl SearchPage {
     }
 }
 
-struct FacetGroup {
-    title: &'static str,
-    shown: usize,
-    values: Vec<FacetValue>,
-}
-
-impl FacetGroup {
-    /// Values that are shown at once.
-    fn top(&self) -> &[FacetValue] {
-        self.values.get(..self.shown).unwrap_or(&self.values)
-    }
-
-    /// Values behind "more".
-    fn others(&self) -> &[FacetValue] {
-        self.values.get(self.shown..).unwrap_or(&[])
-    }
-
-    fn rest(&self) -> usize {
-        self.others().len()
-    }
-}
-
-struct FacetValue {
-    label: String,
-    number: u64,
-    state: ValueState,
-    toggle: String,
-    exclude: String,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum ValueState {
-    Free,
-    Chosen,
-    Excluded,
-}
-
-impl FacetValue {
-    fn is_chosen(&self) -> bool {
-        self.state == ValueState::Chosen
-    }
-
-    fn is_excluded(&self) -> bool {
-        self.state == ValueState::Excluded
-    }
-}
-
-struct ChosenFilter {
-    title: &'static str,
-    label: String,
-    negated: bool,
-    removed: String,
-}
-
 /// Shows what matches, or suggests while somebody types.
-pub(crate) async fn show_search(visit: Visit) -> Result<Response, PageError> {
-    let query = read_query(&visit.query);
+pub(crate) async fn show_search(State(site): State<Site>, visit: Visit) -> Result<Response, PageError> {
+    let query = SearchQuery { per_page: SearchQuery::PER_PAGE, ..read_query(&visit.query)? };
     let query_url = (is_query(&query.text) && visit.query.get("as") != Some("words")).then(|| query_address(&query.text));
     if visit.wants("suggestions") {
         let suggestions = match query.text.is_empty() || query_url.is_some() {
             true => Vec::new(),
             false => visit.view.suggest(&query.text, SUGGESTIONS).await?,
         };
-        return visit.answer(&SuggestionList { text: query.text, suggestions, query_url });
+        let from = urls::with_query("", [(TYPED, query.text.clone())]);
+        return visit.answer(&SuggestionList { text: query.text, suggestions, query_url, from });
     }
     if let Some(url) = query_url {
         return Ok(Redirect::to(&url).into_response());
@@ -128,6 +85,15 @@ pub(crate) async fn show_search(visit: Visit) -> Result<Response, PageError> {
     let answer = visit.view.search(&query).await?;
     let pages = usize::try_from(answer.total).unwrap_or(usize::MAX).div_ceil(SearchQuery::PER_PAGE).max(1);
     let turn = |page: usize| address(&query, &query.filters, page);
+    // A selector names what it wants: nothing can be missing from it but the asset.
+    let is_words = answer.selected.is_none();
+    let outcome = SearchOutcome { hits: answer.total + answer.metrics.len() as u64, relaxed: answer.relaxed };
+    let ticket = visit
+        .visitor
+        .actor
+        .as_ref()
+        .filter(|_| is_words && query.filters.is_empty())
+        .and_then(|actor| site.catalog.note_search(&actor.name, &query.text, outcome, visit.chrome.now));
     let mut chrome = visit.chrome.clone();
     chrome.search.clone_from(&query.text);
     let explains = visit.query.get("why") == Some("1");
@@ -149,29 +115,34 @@ pub(crate) async fn show_search(visit: Visit) -> Result<Response, PageError> {
         previous: (query.page > 0).then(|| turn(query.page - 1)),
         next: (query.page + 1 < pages).then(|| turn(query.page + 1)),
         text: query.text,
+        from: ticket.map(|ticket| urls::with_query("", [(FROM, ticket)])).unwrap_or_default(),
         answer,
     })
 }
 
-/// The search that an address holds.
-pub(crate) fn read_query(pairs: &Query) -> SearchQuery {
+/// The page of a search that an address holds.
+///
+/// # Errors
+/// [`PageError::BadRequest`] where its page or the number of hits is none.
+pub(crate) fn read_query(pairs: &Query) -> Result<SearchQuery, PageError> {
+    Ok(SearchQuery {
+        page: pairs.number("page", 1, 1..=10_000)? as usize - 1,
+        per_page: pairs.number("limit", SearchQuery::PER_PAGE as u32, 1..=SearchQuery::MOST_PER_PAGE as u32)? as usize,
+        ..read_whole_query(pairs)
+    })
+}
+
+/// The first page of the search that an address holds.
+pub(crate) fn read_whole_query(pairs: &Query) -> SearchQuery {
     let mut filters = Vec::new();
     for (key, value) in &pairs.0 {
         let Some(facet) = Facet::from_word(key) else { continue };
-        let (negated, value) = match value.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, value.strip_prefix('+').unwrap_or(value)),
-        };
+        let (negated, value) = read_value(value);
         filters.push(FacetFilter { facet, value: value.to_owned(), negated });
     }
     filters.sort();
     filters.dedup();
-    SearchQuery {
-        text: pairs.get("q").unwrap_or("").trim().to_owned(),
-        filters,
-        page: pairs.number("page", 1, 10_000).saturating_sub(1) as usize,
-        per_page: SearchQuery::PER_PAGE,
-    }
+    SearchQuery { text: pairs.get("q").unwrap_or("").trim().to_owned(), filters, page: 0, per_page: SearchQuery::PER_PAGE }
 }
 
 fn address(query: &SearchQuery, filters: &[FacetFilter], page: usize) -> String {
@@ -183,12 +154,7 @@ fn address(query: &SearchQuery, filters: &[FacetFilter], page: usize) -> String 
         pairs.push(("as", "words".to_owned()));
     }
     for filter in filters {
-        let mark = match (filter.negated, filter.value.starts_with(['-', '+'])) {
-            (true, _) => "-",
-            (false, true) => "+",
-            (false, false) => "",
-        };
-        pairs.push((filter.facet.word(), format!("{mark}{}", filter.value)));
+        pairs.push((filter.facet.word(), write_value(filter.negated, &filter.value)));
     }
     if page > 0 {
         pairs.push(("page", (page + 1).to_string()));
@@ -199,6 +165,11 @@ fn address(query: &SearchQuery, filters: &[FacetFilter], page: usize) -> String 
 fn facet_groups(query: &SearchQuery, answer: &SearchAnswer) -> Vec<FacetGroup> {
     let mut groups = Vec::new();
     for counts in &answer.facets {
+        // Where everything is prod there is nothing to choose.
+        let is_filtered = query.filters.iter().any(|filter| filter.facet == counts.facet);
+        if counts.facet == Facet::Environment && counts.values.len() < 2 && !is_filtered {
+            continue;
+        }
         let values = counts.values.iter().map(|(value, number)| facet_value(query, counts.facet, value, *number)).collect();
         groups.push(FacetGroup { title: title(counts.facet), shown: SHOWN_VALUES, values });
     }
@@ -247,6 +218,7 @@ fn title(facet: Facet) -> &'static str {
         Facet::Tag => "Tag",
         Facet::Deprecated => "Deprecated",
         Facet::Described => "Has a description",
+        Facet::Environment => "Environment",
     }
 }
 
@@ -264,7 +236,7 @@ mod tests {
     use super::*;
 
     fn query(pairs: &[(&str, &str)]) -> SearchQuery {
-        read_query(&Query(pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()))
+        read_query(&Query(pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())).unwrap()
     }
 
     #[test]

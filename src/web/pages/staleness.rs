@@ -86,17 +86,20 @@ fn address(path: &str, ledger: &Ledger, verdict: Option<Verdict>) -> String {
 }
 
 /// What is asked for: `days`, and the percentage of them that must be covered.
-pub(crate) fn read_rules(query: &Query) -> StalenessRules {
+///
+/// # Errors
+/// [`PageError::BadRequest`] where either is no such number.
+pub(crate) fn read_rules(query: &Query) -> Result<StalenessRules, PageError> {
     let normal = StalenessRules::default();
-    StalenessRules {
-        days: query.number("days", normal.days, 3_650).max(1),
-        coverage: query.number("coverage", normal.coverage, 100),
-    }
+    Ok(StalenessRules {
+        days: query.number("days", normal.days, 1..=3_650)?,
+        coverage: query.number("coverage", normal.coverage, 0..=100)?,
+    })
 }
 
 /// Shows the ledger.
 pub(crate) async fn show_staleness(visit: Visit) -> Result<Response, PageError> {
-    let ledger = visit.view.ledger(read_rules(&visit.query)).await?;
+    let ledger = visit.view.ledger(read_rules(&visit.query)?).await?;
     let verdict = visit.query.filled("verdict").and_then(Verdict::from_word);
     let of_verdict = || ledger.entries.iter().filter(|entry| verdict.is_none_or(|verdict| entry.judged.verdict == verdict));
     let (shown, all) = (of_verdict().take(ROWS_AT_ONCE).collect(), of_verdict().count());
@@ -105,7 +108,7 @@ pub(crate) async fn show_staleness(visit: Visit) -> Result<Response, PageError> 
 
 /// The whole ledger as CSV.
 pub(crate) async fn download_staleness(visit: Visit) -> Result<Response, PageError> {
-    let ledger = visit.view.ledger(read_rules(&visit.query)).await?;
+    let ledger = visit.view.ledger(read_rules(&visit.query)?).await?;
     let verdict = visit.query.filled("verdict").and_then(Verdict::from_word);
     let head = [
         "verdict",
