@@ -92,7 +92,7 @@ fn copy(making: &Making, text: &str, analysis: &Analysis) -> String {
     }
     match making.inputs.iter().filter(|input| input.kind.is_direct()).count() {
         // A whole row that an expression chooses: `IF(a, this, that).*`.
-        0 => match making.copies.iter().map(|link| link.span.of(text)).find(|sql| sql.contains('(')) {
+        0 => match making.copies.iter().find_map(|link| chosen_row(text, link.span)) {
             Some(chosen) => format!("Is taken over from {}", quote(chosen)),
             None => "Copies a column whose origin is not known".to_owned(),
         },
@@ -100,6 +100,23 @@ fn copy(making: &Making, text: &str, analysis: &Analysis) -> String {
         // One side of a join with USING may lack the row.
         _ => format!("Copies one of {}, whichever the row has", inputs(making, analysis)),
     }
+}
+
+/// `IF(a, this, that).*` around the star at `span`: an expression that chooses whole rows.
+fn chosen_row(text: &str, span: Span) -> Option<&str> {
+    let before = text.get(..span.start as usize)?.trim_end().strip_suffix('.')?.trim_end();
+    let mut depth = 0_u32;
+    let open = before.char_indices().rev().find_map(|(at, letter)| {
+        match letter {
+            ')' => depth += 1,
+            '(' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        (depth == 0).then_some(at)
+    })?;
+    let name = before.get(..open)?.trim_end_matches(|letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '.' | '`'));
+    let end = span.start as usize + 1;
+    (before.ends_with(')') && text.get(span.start as usize..end)? == "*").then(|| text.get(name.len()..end))?
 }
 
 fn constant(expression: &str) -> String {

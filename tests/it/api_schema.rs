@@ -209,8 +209,10 @@ impl<'a> Checker<'a> {
         let own = schema["properties"].as_object();
         properties.extend(own.into_iter().flatten().map(|(name, schema)| (name.as_str(), schema)));
         required.extend(schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str));
-        let parts = schema["allOf"].as_array().into_iter().flatten();
-        let is_made_of = parts.fold(false, |any, part| self.gather(part, properties, required) || any);
+        let mut is_made_of = false;
+        for part in schema["allOf"].as_array().into_iter().flatten() {
+            is_made_of |= self.gather(part, properties, required);
+        }
         own.is_some() || is_made_of
     }
 

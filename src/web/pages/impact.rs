@@ -29,8 +29,6 @@ struct ImpactPage<'a> {
     answer: &'a ImpactAnswer,
     column: Option<String>,
     shown: &'a [Affected],
-    /// Whether a log says who asks.
-    has_use: bool,
     facets: Vec<FacetGroup>,
     chosen: Vec<ChosenFilter>,
     without_filters: String,
@@ -45,6 +43,18 @@ struct ImpactPage<'a> {
 }
 
 impl ImpactPage<'_> {
+    /// How far away it is and who asks for it, where a log says so.
+    fn distance_and_use(&self, row: &Affected) -> String {
+        let steps = format!("{} away", filters::counted(u64::from(row.depth), "step"));
+        let last = row.last_use.map(day).map(|day| format!(", last asked for {day}")).unwrap_or_default();
+        match row.people {
+            None => steps,
+            Some(0) if last.is_empty() => format!("{steps}, no person asks for it"),
+            Some(0) => format!("{steps}{last}"),
+            Some(people) => format!("{steps}, {} in 30 days{last}", filters::counted(u64::from(people), "person")),
+        }
+    }
+
     /// How many are affected how badly, the worst first.
     fn severities(&self) -> Vec<(&'static str, usize)> {
         let kinds = [
@@ -76,7 +86,6 @@ pub(crate) async fn show_impact(Path((namespace, name)): Path<(String, String)>,
         csv_url: urls::with_query(&format!("{}/impact.csv", head.url), at.pairs(&query.filters)),
         message: message_to_owners(&answer, public),
         shown: rest.get(..ROWS_AT_ONCE).unwrap_or(rest),
-        has_use: answer.affected.iter().any(|row| row.people.is_some()),
         page,
         pages,
         previous: (page > 0).then(|| at.of(&query.filters, page - 1)),
@@ -223,8 +232,11 @@ fn label(facet: ImpactFacet, value: &str) -> String {
     }
 }
 
+fn day(at: i64) -> String {
+    jiff::Timestamp::from_second(at).map(|at| at.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
+}
+
 fn csv_row(row: Affected) -> Vec<String> {
-    let date = |at: i64| jiff::Timestamp::from_second(at).map(|at| at.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
     vec![
         row.severity.word().to_owned(),
         row.asset.kind.word().to_owned(),
@@ -238,7 +250,7 @@ fn csv_row(row: Affected) -> Vec<String> {
         row.source,
         row.asset.environment.unwrap_or_else(|| "prod".to_owned()),
         row.people.map(|people| people.to_string()).unwrap_or_default(),
-        row.last_use.map(date).unwrap_or_default(),
+        row.last_use.map(day).unwrap_or_default(),
     ]
 }
 
