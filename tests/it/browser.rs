@@ -332,8 +332,14 @@ async fn without_scripts_every_way_still_leads_on() {
     reader.arrive("expand=").await;
     reader.click(".group[aria-label='Steps upstream'] a:last-child").await;
     reader.arrive("up=50").await;
-    reader.click(".group[aria-label='Left out'] a").await;
+    reader.click("#lineage .drop > summary").await;
+    reader.click("#lineage .drop-box a").await;
     reader.arrive("hide=IDENTITY").await;
+    reader.click(".lineage .node:not(.focus) .choices").await;
+    reader.arrive("at=").await;
+    reader.click(".node-panel .btns a").await;
+    reader.arrive("without=").await;
+    assert!(reader.has("#lineage .drop-box .person a").await, "what is hidden can be brought back");
     reader.click("#lineage select option[value=churn_rate]").await;
     reader.click("#lineage form [data-needless]").await;
     reader.arrive("column=churn_rate").await;
