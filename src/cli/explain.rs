@@ -66,13 +66,14 @@ fn show(out: &mut impl Write, answer: &Explanation) -> io::Result<()> {
     if let Some(description) = &answer.description {
         writeln!(out, "{}", description.text.trim())?;
     }
+    let counted = |number: u64, noun: &str| if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") };
     let counts = format!(
-        "{} steps, {} assets, {} ends; rows are decided by {} filters and {} joins",
-        answer.told(),
-        answer.assets,
-        answer.roots.len(),
-        answer.filters,
-        answer.joins
+        "{}, {}, {}; rows are decided by {} and {}",
+        counted(answer.told() as u64, "step"),
+        counted(answer.assets, "asset"),
+        counted(answer.roots.len() as u64, "end"),
+        counted(answer.filters, "filter"),
+        counted(answer.joins, "join")
     );
     writeln!(out, "{}", paint(Tone::Faint, counts))?;
     for one in &answer.changes {

@@ -83,6 +83,35 @@ pub(super) fn strip_parentheses(text: &str) -> &str {
     text
 }
 
+/// The text without comments outside quotes.
+pub(super) fn without_comments(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut quote: Option<char> = None;
+    let mut rest = text;
+    while let Some(letter) = rest.chars().next() {
+        let comment = match quote {
+            Some(_) => None,
+            None if rest.starts_with("--") => Some("\n"),
+            None if rest.starts_with("/*") => Some("*/"),
+            None => None,
+        };
+        if let Some(end) = comment {
+            out.push(' ');
+            rest = rest.find(end).and_then(|at| rest.get(at + end.len()..)).unwrap_or("");
+            continue;
+        }
+        match quote {
+            Some(mark) if mark == letter => quote = None,
+            Some(_) => {}
+            None if matches!(letter, '\'' | '"' | '`') => quote = Some(letter),
+            None => {}
+        }
+        out.push(letter);
+        rest = rest.get(letter.len_utf8()..).unwrap_or("");
+    }
+    out
+}
+
 /// Where the parenthesis is closed that was opened before `text`.
 fn closing(text: &str) -> Option<usize> {
     let mut open = 0_usize;
@@ -206,6 +235,12 @@ fn is_word_letter(letter: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn comments_go_and_what_looks_like_one_in_quotes_stays() {
+        assert_eq!(without_comments("a = 1 -- why\n AND b = '--x' /* c */ AND d"), "a = 1   AND b = '--x'   AND d");
+        assert_eq!(without_comments("a -- to the end"), "a  ");
+    }
 
     #[test]
     fn a_call_is_one_from_start_to_end_only() {

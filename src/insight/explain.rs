@@ -9,7 +9,7 @@ use crate::model::{
     Analysis, ColumnEdgeKind, ColumnInput, DerivedColumn, DerivedScope, InputFrom, RelationId, RowEdgeKind, ScopeKind, Span, Step,
 };
 
-use super::{join_word::join_before, sentence, template_text::without_tags};
+use super::{join_word::join_before, sentence};
 
 /// Columns of scopes visited at most for one column of one statement.
 const MOST_VISITS: usize = 1_000;
@@ -155,9 +155,9 @@ impl Making {
         }
     }
 
-    /// The text of a clause on one line, without template tags.
+    /// The text of a clause on one line, without template tags, comments and quotes around names.
     pub fn text_of_rule(rule: &MakingRule, text: &str) -> String {
-        without_tags(rule.span.of(text)).split_whitespace().collect::<Vec<_>>().join(" ")
+        sentence::one_line(rule.span.of(text))
     }
 
     /// What happens, in a sentence of plain text.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    call::{is_literal, one_condition, split_top, strip_parentheses, whole_call},
+    call::{is_literal, one_condition, split_top, strip_parentheses, whole_call, without_comments},
     explain::{Making, MakingRule, RuleStage},
     template_text::{branch_at, without_tags},
 };
@@ -230,31 +230,37 @@ fn inner_aggregate(making: &Making, text: &str) -> String {
     if matches!(first.step, Step::Aggregates | Step::CountsRows) {
         return String::new();
     }
-    let inner: Vec<String> = making
+    let mut inner: Vec<String> = making
         .links
         .iter()
         .skip(1)
         .filter(|link| matches!(link.step, Step::Aggregates | Step::CountsRows))
         .map(|link| format!("`{}` = {}", link.column, quote(link.span.of(text))))
         .collect();
+    let mut seen = BTreeSet::new();
+    inner.retain(|said| seen.insert(said.clone()));
     if inner.is_empty() { String::new() } else { format!(", with {}", list_some(&inner)) }
 }
 
 /// The conditions of the scope that computes the value.
 fn filters(making: &Making, text: &str) -> String {
-    let of_word = |having: bool| -> Vec<String> {
+    let of_words = |wanted: &dyn Fn(&str) -> bool| -> Vec<String> {
         rules(making, RowEdgeKind::Filter, RuleStage::Here)
-            .filter(|rule| rule.word.eq_ignore_ascii_case("having") == having)
+            .filter(|rule| wanted(&rule.word.to_ascii_lowercase()))
             .map(|rule| quote(rule.span.of(text)))
             .collect()
     };
     let mut said = String::new();
-    let (rows, groups) = (of_word(false), of_word(true));
+    let (rows, groups) = (of_words(&|word| word != "having" && word != "qualify"), of_words(&|word| word == "having"));
+    let kept = of_words(&|word| word == "qualify");
     if !rows.is_empty() {
         said.push_str(&format!(", where {}", list_some(&rows)));
     }
     if !groups.is_empty() {
         said.push_str(&format!(", for groups with {}", list_some(&groups)));
+    }
+    if !kept.is_empty() {
+        said.push_str(&format!("; of the results only rows with {} stay", list_some(&kept)));
     }
     said
 }
@@ -335,7 +341,9 @@ fn inputs(making: &Making, analysis: &Analysis) -> String {
 }
 
 fn of_counted(making: &Making, analysis: &Analysis) -> String {
-    let names: Vec<String> = making.counted.iter().map(|relation| format!("`{}`", last_part(analysis, *relation))).collect();
+    let all: BTreeSet<RelationId> = making.counted.iter().copied().collect();
+    let names: Vec<String> =
+        making.counted.iter().map(|relation| format!("`{}`", telling_name(analysis, *relation, &all))).collect();
     if names.is_empty() { String::new() } else { format!(" of {}", list_some(&names)) }
 }
 
@@ -418,10 +426,16 @@ pub(super) fn divides(expression: &str) -> bool {
     false
 }
 
+/// SQL on one line, without template tags, comments and the quotes around names.
+pub(super) fn one_line(sql: &str) -> String {
+    let plain = without_comments(&without_tags(sql)).replace('`', "");
+    plain.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// SQL in backticks on one line, shortened.
 fn quote(sql: &str) -> String {
     let mut line = String::new();
-    for word in without_tags(sql).split_whitespace() {
+    for word in one_line(sql).split_whitespace() {
         if !line.is_empty() {
             line.push(' ');
         }

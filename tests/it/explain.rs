@@ -94,3 +94,29 @@ fn what_never_writes_a_row_is_known_and_so_is_a_null() {
     assert_eq!(makes("create table d.t as select cast(null as int64) as x, y from d.a"), (false, true));
     assert_eq!(makes("create table d.t as select nullif(x, 1) as x from d.a"), (false, false));
 }
+
+#[test]
+fn comments_and_quotes_around_names_are_left_out_of_sentences() {
+    let text = "create table d.t as select sum(x) as s from `p.d.s` where a = 1 -- why\n and `b` = 2";
+    assert_eq!(explain(text, "s"), "Sums `x`, where `a = 1 and b = 2`.");
+}
+
+#[test]
+fn what_a_qualify_keeps_is_told_apart_from_what_is_read() {
+    let text = "create table d.t as select max(x) over (partition by k) as m from d.s where a = 1 \
+        qualify row_number() over (partition by k order by x) = 1";
+    let said = explain(text, "m");
+    assert!(
+        said.ends_with(
+            ", where `a = 1`; of the results only rows with `row_number() over (partition by k order by x) = 1` stay."
+        ),
+        "{said}"
+    );
+}
+
+#[test]
+fn tables_that_are_counted_are_told_apart() {
+    let text =
+        "create table d.t as select count(*) as n from (select 1 as x from ios.pings union all select 1 from android.pings)";
+    assert!(explain(text, "n").starts_with("Counts rows of `ios.pings` and `android.pings`"), "{}", explain(text, "n"));
+}
