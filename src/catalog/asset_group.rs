@@ -60,7 +60,7 @@ impl AssetGroup {
 
 impl View {
     /// The groups that an asset belongs to.
-    pub(super) fn groups_of(&self, asset: &AssetRow) -> BTreeSet<AssetGroup> {
+    pub(super) fn asset_groups_of(&self, asset: &AssetRow) -> BTreeSet<AssetGroup> {
         AssetGroup::all().filter(|group| self.belongs_to(asset, *group)).collect()
     }
 

@@ -316,7 +316,7 @@ impl View {
         let mut counts: BTreeMap<AssetGroup, u64> = BTreeMap::new();
         for (at, node) in view.nodes.iter().enumerate() {
             let Some(asset) = self.asset(node.asset).filter(|_| at != view.focus) else { continue };
-            for group in self.groups_of(asset) {
+            for group in self.asset_groups_of(asset) {
                 *counts.entry(group).or_default() += 1;
             }
         }

@@ -104,10 +104,12 @@ async fn bring_up_to_date(path: &Path) -> Result<(), StoreError> {
     let known = newest_version();
     let found = if path.exists() { version_of(path).await? } else { None };
     refuse_newer(path, found.unwrap_or(0), known)?;
-    if found == Some(known) {
+    let pool = connect(path, 1, SqliteSynchronous::Full).await?;
+    // A number below the newest may have landed after it.
+    if found == Some(known) && count_applied(&pool).await? >= MIGRATIONS.len() as i64 {
+        pool.close().await;
         return Ok(());
     }
-    let pool = connect(path, 1, SqliteSynchronous::Full).await?;
     if let Some(found) = found {
         let backup = path.with_extension(format!("schema-{found}.backup"));
         if !backup.exists() {
@@ -121,6 +123,10 @@ async fn bring_up_to_date(path: &Path) -> Result<(), StoreError> {
     Migrator::with_migrations(migrations.collect()).run(&pool).await?;
     pool.close().await;
     Ok(())
+}
+
+async fn count_applied(pool: &SqlitePool) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations WHERE success").fetch_one(pool).await?)
 }
 
 fn newest_version() -> i64 {

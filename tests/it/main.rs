@@ -6,8 +6,9 @@ mod access;
 #[cfg(test)]
 mod api;
 #[cfg(test)]
-mod audit;
 mod api_schema;
+#[cfg(test)]
+mod audit;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]

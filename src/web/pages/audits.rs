@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 
-use super::search::read_query;
+use super::search::read_whole_query;
 use crate::{
     catalog::{
         AuditScope, CampaignAnswer, CampaignItem, CampaignSummary, CatalogError, Closing, Decided, FindingCode, NewCampaign,
@@ -201,7 +201,7 @@ fn read_scope(pairs: &Query) -> AuditScope {
     match pairs.filled("code") {
         Some(code) => AuditScope::Findings(FindingCode::from_word(code)),
         None if pairs.filled("q").is_some() || pairs.filled("kind").is_some() || pairs.filled("owner").is_some() => {
-            AuditScope::Search(read_query(pairs))
+            AuditScope::Search(read_whole_query(pairs))
         }
         None => AuditScope::Findings(None),
     }
@@ -302,7 +302,7 @@ async fn audit_page(visit: &Visit, number: i64, error: Option<String>) -> Result
         chrome: visit.chrome.clone(),
         may_decide: may_decide && answer.summary.closed.is_none(),
         may_edit: visit.chrome.reader.may_edit,
-        page: visit.query.number("page", 1, 10_000).saturating_sub(1) as usize,
+        page: visit.query.number("page", 1, 1..=10_000)? as usize - 1,
         answer,
         show,
         fitting,
