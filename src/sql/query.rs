@@ -63,8 +63,22 @@ impl Engine<'_> {
 
     /// The result with its columns renamed by position, in its record too.
     pub(crate) fn rename_result(&mut self, result: QueryResult, names: &[Sym]) -> QueryResult {
-        for (column, name) in self.scope(result.scope).columns.iter_mut().zip(names) {
+        let former: Vec<Sym> = self.scope(result.scope).columns.iter().map(|column| column.name).collect();
+        let keys: Vec<(Sym, Sym)> =
+            former.iter().zip(names).map(|(old, new)| (self.names.key(*old), self.names.key(*new))).collect();
+        let record = self.scope(result.scope);
+        for (column, name) in record.columns.iter_mut().zip(names) {
             column.name = *name;
+        }
+        // What uses a column knows its new name alone.
+        let links = std::mem::take(&mut record.column_links);
+        for (key, link) in links {
+            let renamed = keys.iter().filter(|(old, _)| *old == key).map(|(_, new)| *new);
+            let before = record.column_links.len();
+            record.column_links.extend(renamed.map(|new| (new, link)));
+            if record.column_links.len() == before {
+                record.column_links.push((key, link));
+            }
         }
         QueryResult { columns: Rc::new(result.columns.renamed(names)), ..result }
     }
