@@ -26,8 +26,6 @@ pub struct Making {
     /// The expressions on the way, the outermost first; plain copies between scopes are left out
     /// unless there is nothing else.
     pub links: Vec<MakingLink>,
-    /// Plain copies between scopes, the outermost first.
-    pub copies: Vec<MakingLink>,
     /// The clauses that decide rows in the scopes on the way, sorted by place.
     pub rules: Vec<MakingRule>,
     /// The real columns that the value is made of, in order of appearance.
@@ -222,7 +220,7 @@ pub fn make_column(analysis: &Analysis, text: &str, target: u32, column: &str) -
 fn close_spans(text: &str, making: &mut Making) {
     let branches = making.branches.iter_mut().map(|branch| &mut branch.making);
     branches.for_each(|making| close_spans(text, making));
-    let links = making.links.iter_mut().chain(&mut making.copies).map(|link| &mut link.span);
+    let links = making.links.iter_mut().map(|link| &mut link.span);
     let rules = making.rules.iter_mut().map(|rule| &mut rule.span);
     links.chain(rules).for_each(|span| *span = close_parentheses(text, *span));
 }
@@ -339,9 +337,8 @@ impl<'a> Walk<'a> {
             }
         }
         if making.links.is_empty() {
-            making.links.extend(copies.first().cloned());
+            making.links.extend(copies.into_iter().next());
         }
-        making.copies = copies;
         making.rules.sort();
         making.rules.dedup_by(|a, b| a.span == b.span && a.word == b.word);
         making

@@ -75,7 +75,7 @@ fn tell_links(making: &Making, text: &str, analysis: &Analysis) -> String {
     };
     let expression = strip_parentheses(link.span.of(text));
     let what = match link.step {
-        Step::Copies => copy(making, text, analysis),
+        Step::Copies => copy(making, analysis),
         Step::Constant => constant(expression),
         Step::CountsRows | Step::Aggregates => aggregate(expression, making, analysis),
         Step::Windows => window(expression),
@@ -85,38 +85,32 @@ fn tell_links(making: &Making, text: &str, analysis: &Analysis) -> String {
     format!("{what}{inner}{}{}", filters(making, text), groups(making, text, analysis))
 }
 
-fn copy(making: &Making, text: &str, analysis: &Analysis) -> String {
+fn copy(making: &Making, analysis: &Analysis) -> String {
     if making.through_star {
         let one_of = if making.inputs.len() > 1 { "one of " } else { "" };
         return format!("Comes through `*` from {one_of}{}, whose columns are not declared here", inputs(making, analysis));
     }
     match making.inputs.iter().filter(|input| input.kind.is_direct()).count() {
-        // A whole row that an expression chooses: `IF(a, this, that).*`.
-        0 => match making.copies.iter().find_map(|link| chosen_row(text, link.span)) {
-            Some(chosen) => format!("Is taken over from {}", quote(chosen)),
-            None => "Copies a column whose origin is not known".to_owned(),
-        },
+        // `IF(a.id IS NULL, b, a).*`: rows as a whole, of which only what chooses is known.
+        0 if !making.inputs.is_empty() => format!("Is taken over from a row that {} decides", choosers(making, analysis)),
+        0 => "Copies a column whose origin is not known".to_owned(),
         1 => format!("Copies {}", inputs(making, analysis)),
         // One side of a join with USING may lack the row.
         _ => format!("Copies one of {}, whichever the row has", inputs(making, analysis)),
     }
 }
 
-/// `IF(a, this, that).*` around the star at `span`: an expression that chooses whole rows.
-fn chosen_row(text: &str, span: Span) -> Option<&str> {
-    let before = text.get(..span.start as usize)?.trim_end().strip_suffix('.')?.trim_end();
-    let mut depth = 0_u32;
-    let open = before.char_indices().rev().find_map(|(at, letter)| {
-        match letter {
-            ')' => depth += 1,
-            '(' => depth = depth.saturating_sub(1),
-            _ => {}
+/// The columns that decide a value without being it.
+fn choosers(making: &Making, analysis: &Analysis) -> String {
+    let mut names: Vec<String> = Vec::new();
+    for input in &making.inputs {
+        let relation = input.relation.map(|relation| format!("{}.", last_part(analysis, relation))).unwrap_or_default();
+        let name = format!("`{relation}{}`", input.column);
+        if !names.contains(&name) {
+            names.push(name);
         }
-        (depth == 0).then_some(at)
-    })?;
-    let name = before.get(..open)?.trim_end_matches(|letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '.' | '`'));
-    let end = span.start as usize + 1;
-    (before.ends_with(')') && text.get(span.start as usize..end)? == "*").then(|| text.get(name.len()..end))?
+    }
+    list_some(&names)
 }
 
 fn constant(expression: &str) -> String {
