@@ -13,12 +13,6 @@ pub fn without_credentials(url: &str) -> String {
     }
 }
 
-/// Whether `url` is the address of a PostgreSQL database.
-pub fn is_database(url: &str) -> bool {
-    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
-    scheme.eq_ignore_ascii_case("postgres") || scheme.eq_ignore_ascii_case("postgresql")
-}
-
 #[cfg(test)]
 mod tests {
     use super::without_credentials;

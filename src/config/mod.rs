@@ -6,6 +6,7 @@
 mod access;
 mod address;
 mod data_folder;
+mod database;
 mod load;
 mod names;
 mod pattern;
@@ -25,8 +26,9 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Dialect, KeepUsers, LogFormat};
 
 pub use access::{AccessConfig, Network, NotifyConfig};
-pub use address::{is_database, without_credentials};
+pub use address::without_credentials;
 pub use data_folder::user_data_home;
+pub use database::is_database;
 pub use names::{Judgement, NameRules};
 pub use pattern::{Pattern, PatternError};
 pub use public_url::{PublicUrl, host_of};

@@ -5,9 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    Config, ConfigError, LogConfig, SourceConfig, default_bots, default_service_accounts, is_database, validate::check_config,
-};
+use super::{Config, ConfigError, SourceConfig, default_bots, validate::check_config};
 
 impl Config {
     /// Crawls `paths` (folders, work trees, bare git directories, remote addresses) as they are, at
@@ -36,25 +34,6 @@ impl Config {
         config.add_database_logs();
         check_config(&config)?;
         Ok(config)
-    }
-
-    /// Gives every database among the sources a log of its own: what it counted of its statements.
-    pub(super) fn add_database_logs(&mut self) {
-        for source in &self.sources {
-            let Some(url) = source.url.as_ref().filter(|url| is_database(url)) else { continue };
-            if self.logs.iter().any(|log| log.url.as_ref() == Some(url)) {
-                continue;
-            }
-            self.logs.push(LogConfig {
-                name: format!("{} statements", source.name),
-                url: Some(url.clone()),
-                token_env: source.token_env.clone(),
-                dialect: source.dialect,
-                warehouse: source.warehouse.clone(),
-                service_accounts: default_service_accounts(),
-                ..LogConfig::default()
-            });
-        }
     }
 }
 

@@ -72,18 +72,7 @@ pub(crate) fn split(text: &str, dialect: Dialect) -> Split {
 
 /// The pieces of `range` of the tokens; `body` where it is the inside of a routine.
 pub(crate) fn pieces(text: &str, tokens: &[Token], range: (usize, usize), dialect: Dialect, body: bool) -> Vec<Piece> {
-    let mut splitter = Splitter {
-        text,
-        tokens: &tokens[..range.1],
-        dialect,
-        body,
-        at: range.0,
-        blocks: Vec::new(),
-        conditions: 0,
-        pieces: Vec::new(),
-        delimiter: None,
-        hangs: false,
-    };
+    let mut splitter = Splitter::new(text, tokens, range, dialect, body);
     while splitter.at < splitter.tokens.len() {
         splitter.step();
     }
@@ -92,19 +81,7 @@ pub(crate) fn pieces(text: &str, tokens: &[Token], range: (usize, usize), dialec
 
 /// Where the procedure or function of a package that begins at `range.0` ends.
 pub(crate) fn member_end(text: &str, tokens: &[Token], range: (usize, usize), dialect: Dialect) -> usize {
-    let splitter = Splitter {
-        text,
-        tokens: &tokens[..range.1],
-        dialect,
-        body: true,
-        at: range.0,
-        blocks: Vec::new(),
-        conditions: 0,
-        pieces: Vec::new(),
-        delimiter: None,
-        hangs: false,
-    };
-    splitter.member_end(range.0)
+    Splitter::new(text, tokens, range, dialect, true).member_end(range.0)
 }
 
 /// A block that is open.
@@ -146,6 +123,21 @@ struct Splitter<'t> {
 }
 
 impl<'t> Splitter<'t> {
+    fn new(text: &'t str, tokens: &'t [Token], range: (usize, usize), dialect: Dialect, body: bool) -> Splitter<'t> {
+        Splitter {
+            text,
+            tokens: &tokens[..range.1],
+            dialect,
+            body,
+            at: range.0,
+            blocks: Vec::new(),
+            conditions: 0,
+            pieces: Vec::new(),
+            delimiter: None,
+            hangs: false,
+        }
+    }
+
     fn step(&mut self) {
         let from = self.at;
         if self.is_terminator(self.at) {

@@ -12,7 +12,7 @@ use super::{
     runs::to_json,
     texts::intern_texts,
 };
-use crate::model::{Analysis, AssetKey};
+use crate::model::{Analysis, AssetId, AssetKey};
 
 /// How many rows travel in one statement.
 const ROWS: usize = 5_000;
@@ -27,6 +27,13 @@ pub(crate) struct StoredDetail {
     pub(crate) bound: Vec<Option<u32>>,
     /// For every target, its asset's number.
     pub(crate) targets: Vec<Option<u32>>,
+}
+
+/// Of the `targets` of an analysis those that are `asset`: which hold, and which another document's take the
+/// place of.
+pub(super) fn own_targets(analysis: &Analysis, targets: &[Option<u32>], asset: AssetId) -> (Vec<u32>, Vec<u32>) {
+    let own = (0u32..).zip(targets).filter(|(_, target)| **target == Some(asset.0)).map(|(at, _)| at);
+    own.partition(|at| analysis.targets.get(*at as usize).is_none_or(|target| !target.superseded))
 }
 
 impl Store {

@@ -7,7 +7,7 @@ use sqlx::Row;
 use super::{
     AssetDetail, AssetRow, ColumnRow, DeclaredSchema, Definition, DocumentVersion, FactRow, FileHistory, InferredColumns,
     PlacementRow, Store, StoreError,
-    analyses::StoredDetail,
+    analyses::{StoredDetail, own_targets},
     graph_rows::{Shared, asset_row, placement_row},
     pack,
     runs::to_json,
@@ -214,9 +214,7 @@ impl Store {
         let Some(row) = row else { return Ok(None) };
         let detail: StoredDetail = pack::unpack_json(row.try_get(0)?)?;
         let history = history(row.try_get(3)?, row.try_get(4)?)?;
-        let own = (0u32..).zip(&detail.targets).filter(|(_, target)| **target == Some(asset.0)).map(|(at, _)| at);
-        let is_superseded = |at: &u32| detail.analysis.targets.get(*at as usize).is_some_and(|target| target.superseded);
-        let (superseded, targets): (Vec<u32>, Vec<u32>) = own.partition(is_superseded);
+        let (targets, superseded) = own_targets(&detail.analysis, &detail.targets, asset);
         Ok(Some(Definition {
             placement: placement.clone(),
             text: Arc::from(pack::unpack_text(row.try_get(1)?, row.try_get(2)?)?),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sqlx::Row;
 
-use super::{Store, StoreError, analyses::insert_rows, logs::number, runs::to_json};
+use super::{Store, StoreError, analyses::insert_rows, logs::number, runs::to_json, usage::reading};
 use crate::model::{AssetId, RunNumber};
 
 /// A search that somebody made.
@@ -206,11 +206,7 @@ const SEARCH_TERMS: &str = "SELECT query, count(*), count(DISTINCT nullif(person
         sum(EXISTS (SELECT 1 FROM search_opened WHERE search = search_event.id)), hits, relaxed, max(at) AS last_at
     FROM search_event WHERE at >= ?1 GROUP BY folded HAVING NOT ?2 OR hits = 0 OR relaxed
     ORDER BY 3 DESC, 2 DESC, last_at DESC, query LIMIT ?3";
-const QUERY_SPANS: &str = "SELECT mine.asset, person, first_at, last_at, errors > 0 FROM analysis_read AS mine
-    JOIN placement ON placement.analysis = mine.analysis
-        AND placement.valid_from <= ?1 AND (placement.valid_to IS NULL OR ?1 < placement.valid_to)
-    JOIN document ON document.id = placement.document
-    JOIN query_shape ON query_shape.source = document.source AND query_shape.key = unhex(document.path)
-    JOIN observation ON observation.shape = query_shape.id AND observation.day >= ?3
-    JOIN asker ON asker.id = observation.asker
-    WHERE mine.asset IN (SELECT value FROM json_each(?2)) AND NOT scheduled AND person <> '' AND runs > errors";
+const QUERY_SPANS: &str = reading!(
+    "SELECT mine.asset, person, first_at, last_at, errors > 0",
+    "WHERE mine.asset IN (SELECT value FROM json_each(?2)) AND NOT scheduled AND person <> '' AND runs > errors"
+);

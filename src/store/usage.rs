@@ -281,6 +281,8 @@ macro_rules! reading {
     };
 }
 
+pub(super) use reading;
+
 const USE_BY_DAY: &str = reading!(
     "SELECT day, scheduled, sum(runs), sum(errors)",
     "WHERE mine.asset = ?2 GROUP BY day, scheduled ORDER BY day, scheduled"
