@@ -1,7 +1,7 @@
 //! Every calculation of a run that may be a metric: declared ones, and columns calculated by aggregating.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, btree_map, hash_map},
+    collections::{BTreeMap, BTreeSet, hash_map},
     sync::Arc,
 };
 
@@ -104,18 +104,12 @@ impl View {
         found: &mut Vec<RunCalculation>,
     ) -> Result<()> {
         let row = &detail.asset;
-        let mut scripts: BTreeMap<u32, ReadScript> = BTreeMap::new();
+        let mut made_by: BTreeMap<u32, (&Definition, Vec<usize>)> = BTreeMap::new();
         for column in columns {
             let Some((_, path)) = self.graph.column(*column) else { continue };
             let Some((expression, place, definition)) = self.calculation_of(row, detail, path) else { continue };
             let document = definition.placement.document.0;
-            if let btree_map::Entry::Vacant(place) = scripts.entry(document) {
-                place.insert(self.read_script(row, definition, known).await?);
-            }
-            let computation = match scripts.get(&document) {
-                Some(read) => computation_of(definition, read, path).await?,
-                None => None,
-            };
+            made_by.entry(document).or_insert((definition, Vec::new())).1.push(found.len());
             found.push(RunCalculation {
                 asset: row.id,
                 column: *column,
@@ -123,13 +117,22 @@ impl View {
                 keys: self.keys_of(row, path),
                 expression,
                 place,
-                computation,
+                computation: None,
                 roots: Vec::new(),
                 takes_up: Vec::new(),
                 declared: row.kind == AssetKind::Metric,
                 meaning: declared_meaning(detail, path),
                 document,
             });
+        }
+        for (definition, places) in made_by.into_values() {
+            let read = self.read_script(row, definition, known).await?;
+            let names = places.iter().filter_map(|at| Some(found.get(*at)?.name.clone())).collect();
+            for (at, computation) in places.iter().zip(computations_of(definition, &read, names).await?) {
+                if let Some(calculation) = found.get_mut(*at) {
+                    calculation.computation = computation;
+                }
+            }
         }
         Ok(())
     }
@@ -333,19 +336,26 @@ impl View {
         (roots.into_iter().collect(), passed)
     }
 
-    /// Columns where the values of a column begin; none where it has no source.
+    /// Columns where the values of a column begin; of a count of what meets a condition, those that decide it.
+    /// None where it has no source.
     pub(super) fn root_columns(&self, column: ColumnId) -> Vec<ColumnId> {
-        self.walk_values(column).0
+        let direct = self.walk_values(column).0;
+        if direct.is_empty() { self.walk(column, |_| true).0 } else { direct }
     }
 
     /// Columns where the values of a column begin, and all on the way to them.
     fn walk_values(&self, column: ColumnId) -> (Vec<ColumnId>, Vec<ColumnId>) {
         let direct = [ColumnEdgeKind::Identity, ColumnEdgeKind::Transformation, ColumnEdgeKind::Aggregation];
+        self.walk(column, |kind| direct.contains(&kind))
+    }
+
+    /// Where the edges `followed` upstream of a column end, and all columns on the way.
+    fn walk(&self, column: ColumnId, followed: impl Fn(ColumnEdgeKind) -> bool) -> (Vec<ColumnId>, Vec<ColumnId>) {
         let (mut seen, mut roots) = (FxHashSet::from_iter([column]), Vec::new());
         let (mut waiting, mut passed) = (vec![column], Vec::new());
         while let Some(at) = waiting.pop() {
             let edges = self.graph.column_edges(at, Direction::Upstream).into_iter().filter_map(|edge| self.graph.edge(edge));
-            let from: Vec<ColumnId> = edges.filter(|edge| direct.contains(&edge.kind)).map(|edge| edge.from).collect();
+            let from: Vec<ColumnId> = edges.filter(|edge| followed(edge.kind)).map(|edge| edge.from).collect();
             if from.is_empty() && at != column {
                 roots.push(at);
             }
@@ -366,11 +376,15 @@ fn declared_meaning(detail: &AssetDetail, column: &str) -> String {
     own.filter_map(|declared| declared.description.as_deref()).next().map(first_line).unwrap_or_default()
 }
 
-async fn computation_of(definition: &Definition, read: &ReadScript, column: &str) -> Result<Option<Computation>> {
-    let [target] = definition.targets.as_slice() else { return Ok(None) };
+/// What each of `columns` of a definition computes.
+async fn computations_of(definition: &Definition, read: &ReadScript, columns: Vec<String>) -> Result<Vec<Option<Computation>>> {
+    let [target] = definition.targets.as_slice() else { return Ok(vec![None; columns.len()]) };
     let relation = definition.analysis.targets.get(*target as usize).and_then(|target| target.relation);
     let target = relation.and_then(|relation| definition.analysis.relations.get(relation as usize)).cloned();
-    let (script, known, column) = (Arc::clone(&read.script), Arc::clone(&read.known), column.to_owned());
-    let compute = move || script.computation(target.as_ref(), &column, &*known);
+    let (script, known) = (Arc::clone(&read.script), Arc::clone(&read.known));
+    let compute = move || {
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        script.computations(target.as_ref(), &columns, &*known)
+    };
     tokio::task::spawn_blocking(compute).await.map_err(|cause| CatalogError::broken("reading a calculation", cause))
 }

@@ -71,12 +71,20 @@ impl View {
             AuditScope::ChangedSince(number) => {
                 let former = self.campaign(*number).await?;
                 because = self.changed_since(&former, &known);
-                if let Some(scope) =
-                    read_scope(&former.summary.scope).filter(|scope| !matches!(scope, AuditScope::ChangedSince(_)))
-                {
-                    let before: BTreeSet<&str> = former.items.iter().map(|item| item.evidence.name.as_str()).collect();
+                // A follow-up of follow-ups goes on in the scope that the first of them had.
+                let mut first = read_scope(&former.summary.scope);
+                let mut reviewed: BTreeSet<String> = former.items.iter().map(|item| item.evidence.name.clone()).collect();
+                while let Some(AuditScope::ChangedSince(earlier)) = first {
+                    let earlier = self.campaign(earlier).await?;
+                    reviewed.extend(earlier.items.iter().map(|item| item.evidence.name.clone()));
+                    // Only ever to an older one, so that no address can send us round in circles.
+                    let older =
+                        |scope: &AuditScope| !matches!(scope, AuditScope::ChangedSince(at) if *at >= earlier.summary.number);
+                    first = read_scope(&earlier.summary.scope).filter(older);
+                }
+                if let Some(scope) = first {
                     for id in self.assets_in(&scope, &known).await? {
-                        if self.asset(id).is_some_and(|row| !before.contains(&*row.name)) {
+                        if self.asset(id).is_some_and(|row| !reviewed.contains(&*row.name)) {
                             because.entry(id).or_default().push("it came into the scope since".to_owned());
                         }
                     }

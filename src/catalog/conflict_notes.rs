@@ -81,7 +81,7 @@ impl Catalog {
     pub async fn note_metric(&self, actor: &Actor, new: NewMetricNote) -> Result<i64> {
         check_may_edit(actor)?;
         let view = self.view();
-        let group = view.conflict(&new.metric).await?;
+        let group = view.members_of(&new.metric).await?;
         if new.seen.is_some_and(|seen| seen != group.print) {
             return Err(CatalogError::BadQuestion(
                 "What these metrics calculate has changed since you looked. Look again before you say that it is meant."
@@ -93,8 +93,7 @@ impl Catalog {
             None => ("intended", String::new(), String::new()),
             Some((namespace, name, column, proposal)) => {
                 let asset = view.asset_to_state(&namespace, &name).await?;
-                let is_member = |member: &super::ConflictMember| member.asset.name == name && member.column == column;
-                if !group.classes.iter().flat_map(|class| class.variants.iter().flatten()).any(is_member) {
+                if group.find(&namespace, &name, &column).is_none() {
                     return Err(CatalogError::not_found(&new.metric, &format!("{name}.{column}")));
                 }
                 let subject = serde_json::json!([*asset.namespace, *asset.key, column]).to_string();
@@ -113,7 +112,9 @@ impl Catalog {
             person: actor.name.clone(),
             at: now(),
         };
-        Ok(self.store().add_metric_note(&row).await?)
+        let number = self.store().add_metric_note(&row).await?;
+        self.find_anew().await;
+        Ok(number)
     }
 
     /// Takes a note back.
@@ -127,6 +128,7 @@ impl Catalog {
         let note = note.ok_or_else(|| CatalogError::not_found("notes", &number.to_string()))?;
         let row = MetricNoteRow { takes_back: Some(number), person: actor.name.clone(), at: now(), ..note };
         self.store().add_metric_note(&row).await?;
+        self.find_anew().await;
         Ok(())
     }
 }

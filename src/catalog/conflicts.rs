@@ -10,7 +10,9 @@ use serde::Serialize;
 
 use super::{AssetRef, CatalogError, Direction, MetricNote, Place, Replacement, Result, View, calculations::RunCalculation};
 use crate::{
-    insight::conflicts::{Calculation, Facet, Group, Piece, SaidDifference, Standing, Verdict, find_groups, mark_difference},
+    insight::conflicts::{
+        Calculation, Class, Facet, Group, Piece, SaidDifference, Standing, Verdict, find_groups, mark_difference,
+    },
     model::{AssetId, StatedDeprecation, StatedField, StatedValue},
 };
 
@@ -27,6 +29,36 @@ pub(super) struct KnownGroups {
     groups: Vec<Group>,
     /// Group → id, in the same order.
     ids: Vec<String>,
+}
+
+/// A group with all that calculate in it.
+pub(super) struct GroupMembers {
+    /// What the group is called.
+    pub(super) name: String,
+    /// What it calculates, hexadecimal.
+    pub(super) print: String,
+    /// Classes with what sets them apart from the first.
+    classes: Vec<(Verdict, Vec<ConflictMember>)>,
+}
+
+impl GroupMembers {
+    /// The member of these names, and the number of its class.
+    pub(super) fn find(&self, namespace: &str, name: &str, column: &str) -> Option<(usize, &ConflictMember)> {
+        let is_it = |member: &&ConflictMember| {
+            member.asset.namespace == namespace && member.asset.name == name && member.column == column
+        };
+        let mut classes = self.classes.iter().enumerate();
+        classes.find_map(|(at, (_, members))| members.iter().find(is_it).map(|member| (at, member)))
+    }
+
+    /// Members of the classes that calculate something else than class `own`.
+    pub(super) fn differing_from(&self, own: usize) -> impl Iterator<Item = &ConflictMember> {
+        let is_different = |at: usize| self.classes.get(at).is_some_and(|(verdict, _)| *verdict == Verdict::Different);
+        // Verdicts tell classes from the first; that one differs where this one was told apart from it.
+        let others =
+            self.classes.iter().enumerate().filter(move |(at, _)| *at != own && is_different(if *at == 0 { own } else { *at }));
+        others.flat_map(|(_, (_, members))| members)
+    }
 }
 
 /// The board.
@@ -217,6 +249,21 @@ impl View {
             notes,
             print: format!("{:032x}", group.print),
         })
+    }
+
+    /// Every calculation of a group, class by class, however many a page lists.
+    ///
+    /// # Errors
+    /// [`CatalogError::NotFound`] where there is no group of that id.
+    pub(super) async fn members_of(&self, id: &str) -> Result<GroupMembers> {
+        let known = self.metric_groups().await?;
+        let calculations = self.calculations().await?;
+        let at = known.ids.iter().position(|own| own == id).ok_or_else(|| CatalogError::not_found("metrics", id))?;
+        let group = &known.groups[at];
+        let members = |class: &Class| class.members().filter_map(|at| self.member(&calculations[at])).collect();
+        let name = self.summarise(group, id, calculations, &[]).map_or_else(String::new, |summary| summary.name);
+        let classes = group.classes.iter().map(|class| (class.verdict, members(class))).collect();
+        Ok(GroupMembers { name, print: format!("{:032x}", group.print), classes })
     }
 
     /// Groups of several ways or names that an asset's calculations stand in; none until the board was made once,

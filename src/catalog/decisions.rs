@@ -275,7 +275,10 @@ impl Catalog {
         }
         let body = body.map(|body| Decision { key: key.clone(), ..body });
         match self.store().state_decision(&key, body.as_ref(), &actor.name, now(), edit.seen).await? {
-            Some(_) => Ok(key),
+            Some(_) => {
+                self.find_anew().await;
+                Ok(key)
+            }
             None => Err(CatalogError::BadQuestion(
                 "Somebody else edited this decision since you opened it. Open it again; your text was not kept.".to_owned(),
             )),

@@ -190,6 +190,13 @@ impl Catalog {
         self.take_up_statements().await.map(|_| ())
     }
 
+    /// Lets what was found be found anew: something that it rests on, and that is no statement, was written.
+    pub(super) async fn find_anew(&self) {
+        let _alone = self.refreshing.lock().await;
+        let view = self.view();
+        self.put(view.restate(view.search.clone(), view.stated.clone()));
+    }
+
     fn put(&self, view: View) {
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
     }

@@ -1,7 +1,7 @@
 //! Settling which calculation of a metric holds: endorsing one, deprecating others. It is stated of the
 //! metric, or of the column that holds the calculation, like everything that people state.
 
-use super::{Catalog, CatalogError, ConflictMember, Edit, FieldChange, Result};
+use super::{Catalog, CatalogError, ConflictMember, Edit, FieldChange, Result, conflicts::GroupMembers};
 use crate::model::{Actor, Certification, StatedDeprecation, StatedValue};
 
 /// A calculation of a group.
@@ -39,26 +39,20 @@ impl Catalog {
         others: Others,
     ) -> Result<Vec<i64>> {
         let view = self.view();
-        let group = view.conflict(&chosen.metric).await?;
-        let members: Vec<(usize, &ConflictMember)> = group
-            .classes
-            .iter()
-            .enumerate()
-            .flat_map(|(at, class)| class.variants.iter().flatten().map(move |one| (at, one)))
-            .collect();
-        let (own_class, member) = find(&members, chosen)?;
+        let group = view.members_of(&chosen.metric).await?;
+        let (own_class, member) = find(&group, chosen)?;
         let certification = StatedValue::Certification(Some(Certification { note: note.to_owned() }));
         let mut edits = vec![edit(member, FieldChange::Set(certification))];
         if others == Others::AreDeprecated {
             let name = format!("{}.{}", member.asset.name, member.column);
             let deprecation = StatedDeprecation {
-                note: format!("Another calculation of {} is endorsed.", group.summary.name),
+                note: format!("Another calculation of {} is endorsed.", group.name),
                 replacement: Some(if member.declared { member.asset.name.clone() } else { name }),
                 ..StatedDeprecation::default()
             };
-            let differing = members.iter().filter(|(at, other)| *at != own_class && other.deprecated.is_none());
+            let differing = group.differing_from(own_class).filter(|other| other.deprecated.is_none());
             edits.extend(
-                differing.map(|(_, other)| edit(other, FieldChange::Set(StatedValue::Deprecation(Some(deprecation.clone()))))),
+                differing.map(|other| edit(other, FieldChange::Set(StatedValue::Deprecation(Some(deprecation.clone()))))),
             );
         }
         self.state(actor, edits).await
@@ -76,10 +70,8 @@ impl Catalog {
         replacement: &str,
     ) -> Result<Vec<i64>> {
         let view = self.view();
-        let group = view.conflict(&chosen.metric).await?;
-        let members: Vec<(usize, &ConflictMember)> =
-            group.classes.iter().flat_map(|class| class.variants.iter().flatten()).map(|one| (0, one)).collect();
-        let (_, member) = find(&members, chosen)?;
+        let group = view.members_of(&chosen.metric).await?;
+        let (_, member) = find(&group, chosen)?;
         let deprecation = StatedDeprecation {
             note: note.to_owned(),
             replacement: Some(replacement.trim().to_owned()).filter(|text| !text.is_empty()),
@@ -89,11 +81,8 @@ impl Catalog {
     }
 }
 
-fn find<'m>(members: &[(usize, &'m ConflictMember)], chosen: &ChosenCalculation) -> Result<(usize, &'m ConflictMember)> {
-    let is_chosen = |member: &ConflictMember| {
-        member.asset.namespace == chosen.namespace && member.asset.name == chosen.name && member.column == chosen.column
-    };
-    let found = members.iter().find(|(_, member)| is_chosen(member)).copied();
+fn find<'g>(group: &'g GroupMembers, chosen: &ChosenCalculation) -> Result<(usize, &'g ConflictMember)> {
+    let found = group.find(&chosen.namespace, &chosen.name, &chosen.column);
     found.ok_or_else(|| CatalogError::not_found(&chosen.metric, &format!("{}.{}", chosen.name, chosen.column)))
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use globset::Glob;
 
-use super::{Config, ConfigError, NameRule, Pattern, SourceConfig, is_database};
+use super::{Config, ConfigError, NameRule, Pattern, SourceConfig, database::holds_password, is_database};
 
 /// Checks what types alone cannot say.
 pub(super) fn check_config(config: &Config) -> Result<(), ConfigError> {
@@ -33,13 +33,14 @@ pub(super) fn check_config(config: &Config) -> Result<(), ConfigError> {
             None if log.path.as_os_str().is_empty() => {
                 return refuse(format!("log `{name}` has neither a `path` nor a `url`"));
             }
-            Some(url) if !is_database(url) => {
-                return refuse(format!("the `url` of log `{name}` is no PostgreSQL database: `postgres://user@host/database`"));
-            }
             Some(_) if !log.path.as_os_str().is_empty() => {
                 return refuse(format!("log `{name}` has both a `path` and a `url`"));
             }
-            _ => {}
+            Some(url) if !is_database(url) => {
+                return refuse(format!("the `url` of log `{name}` is no PostgreSQL database: `postgres://user@host/database`"));
+            }
+            Some(url) => check_database(name, url)?,
+            None => {}
         }
         if let Some(warehouse) = &log.warehouse
             && !warehouses.contains(warehouse.as_str())
@@ -82,11 +83,21 @@ fn check_source(source: &SourceConfig, warehouses: &BTreeSet<&str>) -> Result<()
     Ok(())
 }
 
+/// A password stands in the environment alone: addresses are shown and stored.
+fn check_database(name: &str, url: &str) -> Result<(), ConfigError> {
+    match holds_password(url) {
+        true => refuse(format!(
+            "the address of `{name}` holds a password: put it into PGPASSWORD, or into the variable that `token_env` names"
+        )),
+        false => Ok(()),
+    }
+}
+
 /// A token is sent over https alone, and is somebody's only where there is one.
 fn check_login(source: &SourceConfig) -> Result<(), ConfigError> {
     let name = &source.name;
-    if source.url.as_deref().is_some_and(is_database) {
-        return Ok(());
+    if let Some(url) = source.url.as_deref().filter(|url| is_database(url)) {
+        return check_database(name, url);
     }
     let https =
         source.url.as_deref().is_some_and(|url| url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")));

@@ -33,7 +33,7 @@ use super::{
 };
 use crate::model::{Computation, RelationName};
 
-/// What the column `column` of `target` computes; `target` is `None` for a bare SELECT.
+/// What each of `columns` of `target` computes, in their order; `target` is `None` for a bare SELECT.
 ///
 /// `None` where more than one statement fills the target, where the column is not found, and where
 /// the query is too large or has what no normal form is known for.
@@ -42,8 +42,8 @@ pub(super) fn compute(
     options: &Options,
     lookups: &dyn Lookups,
     target: Option<&RelationName>,
-    column: &str,
-) -> Option<Computation> {
+    columns: &[&str],
+) -> Vec<Option<Computation>> {
     let mut translator = Translator::new(options.dialect, lookups);
     let mut found: Option<Formed<Rows>> = None;
     for piece in parsed {
@@ -51,13 +51,13 @@ pub(super) fn compute(
         let filling = with_deep_stack(piece.height, || read(statement, &mut translator, target));
         if let Some(rows) = filling {
             if found.is_some() {
-                return None;
+                return vec![None; columns.len()];
             }
             found = Some(rows);
         }
     }
-    let rows = found?.ok()?;
-    computation(&mut translator, rows, column).ok()
+    let Some(Ok(rows)) = found else { return vec![None; columns.len()] };
+    columns.iter().map(|column| computation(&mut translator, rows.clone(), column).ok()).collect()
 }
 
 fn computation(translator: &mut Translator, rows: Rows, column: &str) -> Formed<Computation> {

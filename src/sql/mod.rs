@@ -133,6 +133,17 @@ impl Script {
     /// `None` where more than one statement fills the target, where it has no such column, and where
     /// the query is too large or has what no normal form is known for.
     pub fn computation(&self, target: Option<&RelationName>, column: &str, lookups: &dyn Lookups) -> Option<Computation> {
-        canonical::compute(&self.parsed, &self.options, lookups, target, column)
+        self.computations(target, &[column], lookups).pop().flatten()
+    }
+
+    /// What each of `columns` computes, as [`Script::computation`] says it, in their order: the statements are
+    /// read once.
+    pub fn computations(
+        &self,
+        target: Option<&RelationName>,
+        columns: &[&str],
+        lookups: &dyn Lookups,
+    ) -> Vec<Option<Computation>> {
+        canonical::compute(&self.parsed, &self.options, lookups, target, columns)
     }
 }

@@ -88,3 +88,31 @@ fn a_corpus_is_read_nearly_whole() {
     println!("{statements} statements, {failed} failed, {bytes} bytes, {:?}", start.elapsed());
     assert!(f64::from(failed) <= 0.005 * f64::from(statements), "{failed} of {statements} could not be read");
 }
+
+/// The dialect and text of every case in `fixtures/sql/lineage`.
+fn lineage_cases() -> Vec<(Dialect, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/sql/lineage");
+    let mut cases = Vec::new();
+    for file in sql_files(&folder) {
+        for case in fs::read_to_string(&file).unwrap().split("-- case:").skip(1) {
+            let dialect = case.lines().find_map(|line| line.strip_prefix("-- dialect:")).map_or("generic", str::trim);
+            let lines = case.lines().skip(1).filter(|line| !line.starts_with("--"));
+            cases.push((dialect.parse().unwrap(), lines.collect::<Vec<_>>().join("\n")));
+        }
+    }
+    cases
+}
+
+#[test]
+fn a_statement_that_is_cut_off_anywhere_is_read_as_far_as_it_goes() {
+    let cases = lineage_cases();
+    assert!(cases.len() > 250, "{}", cases.len());
+    for (dialect, text) in cases {
+        let ends = text.char_indices().filter(|(_, letter)| letter.is_whitespace() || !letter.is_alphanumeric());
+        for (end, _) in ends {
+            let part = &text[..end];
+            let read = std::panic::catch_unwind(|| Script::parse(part, &Options { dialect, ..Options::default() }));
+            assert!(read.is_ok(), "{dialect}: {part}");
+        }
+    }
+}

@@ -158,6 +158,10 @@ fn a_live_postgres_gives_views_with_lineage_comments_and_use() {
     for _ in 0..3 {
         server.run("shop", "SELECT customer, revenue FROM mart.paid WHERE customer = 'planted-canary-7731'");
     }
+    // The server puts $1 for a SELECT's literals, and keeps those of a block as they stand.
+    server.run("shop", "DO $$ BEGIN PERFORM customer FROM mart.paid WHERE customer = 'planted-canary-7731'; END $$");
+    let (_, counted) = server.psql("shop", "SELECT /* wellspring */ query FROM pg_stat_statements");
+    assert!(counted.contains("planted-canary-7731"), "{counted}");
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let url = format!("postgres://keeper@127.0.0.1:{}/shop?sslmode=disable", server.port);
@@ -165,10 +169,11 @@ fn a_live_postgres_gives_views_with_lineage_comments_and_use() {
     let (code, _, said) = wellspring(&data, &["crawl", &url], Some("wrong"));
     assert_eq!(code, 2, "{said}");
     assert!(said.contains("password") && !said.contains("wrong"), "{said}");
-    let with_password = url.replace("keeper@", "keeper:secret@");
-    let (code, _, said) = wellspring(&data, &["crawl", &with_password], None);
-    assert_eq!(code, 2, "{said}");
-    assert!(said.contains("PGPASSWORD") && !said.contains("secret"), "{said}");
+    for with_password in [url.replace("keeper@", "keeper:secret@"), format!("{url}&password=secret")] {
+        let (code, out, said) = wellspring(&data, &["crawl", &with_password], None);
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains("PGPASSWORD") && !said.contains("secret") && !out.contains("secret"), "{said}");
+    }
 
     let (code, out, said) = wellspring(&data, &["crawl", &url], Some(PASSWORD));
     assert_eq!(code, 0, "{out}{said}");
@@ -205,11 +210,14 @@ fn a_live_postgres_gives_views_with_lineage_comments_and_use() {
     // Nothing changed: nothing is analysed. One view changed: its lineage follows.
     let (code, out, said) = wellspring(&data, &["crawl", &url], Some(PASSWORD));
     assert_eq!(code, 0, "{out}{said}");
+    assert_eq!(rows(&export, "asset").iter().filter(|row| row.to_string().contains("mart/net.sql")).count(), 1);
     server.run("shop", "DROP MATERIALIZED VIEW mart.net; ALTER TABLE raw.orders RENAME COLUMN amount TO amount_eur");
     let (code, _, said) = wellspring(&data, &["crawl", &url], Some(PASSWORD));
     assert_eq!(code, 0, "{said}");
     let (_, export, _) = wellspring(&data, &["export", "--jsonl"], None);
-    assert!(export.contains("amount_eur"));
+    let edges: Vec<String> = rows(&export, "column_edge").iter().map(ToString::to_string).collect();
+    let renamed = |edge: &String| ["mart.paid", "revenue", "raw.orders", "amount_eur"].iter().all(|part| edge.contains(part));
+    assert!(edges.iter().any(renamed), "{edges:#?}");
     // Its definition is gone; that it was made is something that the server still counts.
     assert!(!export.contains("mart/net.sql"), "a dropped view has no definition");
 }

@@ -125,11 +125,6 @@ fn ask<T>(
 
 /// How the server is reached: read-only, names always with their schema, no question without an end.
 fn connect_options(source: &SourceConfig, url: &str) -> Result<PgConnectOptions, String> {
-    if holds_password(url) {
-        let why =
-            "a password does not belong into the address: put it into PGPASSWORD, or into the variable that token_env names";
-        return Err(why.to_owned());
-    }
     let mut options = PgConnectOptions::from_str(url).map_err(|error| error.to_string())?;
     if let Some(variable) = &source.token_env {
         match std::env::var(variable) {
@@ -146,24 +141,4 @@ fn connect_options(source: &SourceConfig, url: &str) -> Result<PgConnectOptions,
     let milliseconds = PATIENCE.as_millis().to_string();
     let settings = [("default_transaction_read_only", "on"), ("search_path", ""), ("statement_timeout", milliseconds.as_str())];
     Ok(options.application_name("wellspring").options(settings).disable_statement_logging())
-}
-
-/// Whether `url` names a password, before the host or among its parameters.
-fn holds_password(url: &str) -> bool {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
-    let login = place.split('/').next().and_then(|host| host.rsplit_once('@')).map_or("", |(login, _)| login);
-    login.contains(':') || parameters.split('&').any(|parameter| parameter.starts_with("password="))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::holds_password;
-
-    #[test]
-    fn a_password_is_seen_wherever_it_stands() {
-        assert!(holds_password("postgres://a:b@host/db"));
-        assert!(holds_password("postgres://host/db?user=a&password=b"));
-        assert!(!holds_password("postgres://a@host:5432/db?sslmode=disable"));
-    }
 }

@@ -47,8 +47,12 @@ impl Engine<'_> {
             return None;
         }
         let value = self.value(root, scope);
-        let element = value.fields.as_ref()?.at_position(&at.value.to_string())?;
-        Some((element, rest))
+        let element = value.fields.as_ref().and_then(|fields| fields.at_position(&at.value.to_string()));
+        // Never evaluated again by the caller: calls nest.
+        Some(match element {
+            Some(element) => (element, rest),
+            None => (value, chain),
+        })
     }
 
     /// The fields of a struct after a cast: a row's fields are called as the type says.
@@ -118,14 +122,13 @@ impl Engine<'_> {
         let [row, which] = arguments.as_slice() else { return None };
         let Expr::Value(which) = which else { return None };
         let value = self.value(row, scope);
-        let fields = value.fields.as_ref()?;
-        match which.value.clone().into_string() {
-            Some(text) => {
-                let key = self.names.key_of(&text);
-                fields.find(key, &self.names).map(|column| column.value.clone())
-            }
+        let key = which.value.clone().into_string().map(|text| self.names.key_of(&text));
+        let found = value.fields.as_ref().and_then(|fields| match key {
+            Some(key) => fields.find(key, &self.names).map(|column| column.value.clone()),
             None => fields.at_position(&which.value.to_string()),
-        }
+        });
+        // Never evaluated again by the caller: calls nest.
+        Some(found.unwrap_or_else(|| Value { fields: None, ..value.through(Transformation) }))
     }
 
     /// ClickHouse's `dictGet('dictionary', 'attribute', key)`: a value of the dictionary, which the key

@@ -123,7 +123,7 @@ fn table_commands(mended: &mut Mended) {
 
 /// `max(x) KEEP (DENSE_RANK FIRST ORDER BY y)`: y only says which row.
 fn keep_first(mended: &mut Mended) {
-    for at in (1..mended.len()).rev() {
+    for at in (1..mended.len().saturating_sub(3)).rev() {
         if mended.is_word(at, "KEEP") && mended.is(at + 1, &Token::LParen) && mended.is_keyword(at + 2, K::DENSE_RANK) {
             let place = mended.place(at);
             mended.tokens.splice(at..at + 4, phrase("WITHIN GROUP (", &[], place));

@@ -1,8 +1,11 @@
 //! CREATE and ALTER: clauses that sqlparser rejects and no lineage needs.
 
-use sqlparser::{keywords::Keyword as K, tokenizer::Token};
+use sqlparser::{
+    keywords::Keyword as K,
+    tokenizer::{Token, TokenWithSpan},
+};
 
-use super::{Mended, keyword_at, phrase};
+use super::{Mended, keyword_at, phrase, symbol_at};
 use crate::model::Dialect;
 
 pub(super) fn mend(mended: &mut Mended, dialect: Dialect) {
@@ -258,7 +261,7 @@ fn bare_columns(mended: &mut Mended, open: usize) {
         return;
     }
     let Some(end) = mended.past_group(open) else { return };
-    let mut removed = Vec::new();
+    let mut kept: Vec<(usize, usize)> = Vec::new();
     let mut start = open + 1;
     while start < end - 1 {
         let comma = mended.find(start, end - 1, |mended, at| mended.is(at, &Token::Comma)).unwrap_or(end - 1);
@@ -266,18 +269,25 @@ fn bare_columns(mended: &mut Mended, open: usize) {
             mended.keyword(start),
             K::PRIMARY | K::FOREIGN | K::CONSTRAINT | K::UNIQUE | K::INDEX | K::KEY | K::PERIOD | K::FULLTEXT | K::EXCLUDE
         );
-        let kept = if constraint { start } else { past_type(mended, start + 1).min(comma) };
-        match constraint {
-            true if comma + 1 < end => removed.push((start, comma + 1)),
-            true => removed.push((start - usize::from(start > open + 1), comma)),
-            false if kept < comma => removed.push((kept, comma)),
-            false => {}
+        if !constraint {
+            kept.push((start, past_type(mended, start + 1).min(comma)));
         }
         start = comma + 1;
     }
-    if !removed.is_empty() {
-        mended.remove_all(&removed, "column definitions");
+    let tokens_kept: usize = kept.iter().map(|(start, end)| end - start + 1).sum();
+    if kept.is_empty() || tokens_kept == end - 1 - open {
+        return;
     }
+    let place = mended.span(open + 1, end - 1);
+    let mut tokens: Vec<TokenWithSpan> = Vec::new();
+    for (start, end) in kept {
+        if !tokens.is_empty() {
+            tokens.push(symbol_at(Token::Comma, place));
+        }
+        tokens.extend(mended.slice(start, end));
+    }
+    mended.tokens.splice(open + 1..end - 1, tokens);
+    mended.note("column definitions", place);
 }
 
 /// Past the type that begins at `at`: its word, and what it has in brackets.

@@ -15,8 +15,10 @@ pub(super) fn mend(mended: &mut Mended) {
 /// `SELECT TRANSFORM (a, b) USING 'script' AS (p, q)` and `MAP a, b USING 'script' AS p, q`: every
 /// output of the script may be made of all its inputs.
 fn transforms(mended: &mut Mended) {
-    let mut at = 0;
-    while at < mended.len() {
+    let script = |mended: &Mended, at: usize| mended.is_keyword(at, K::USING) && is_text(mended, at + 1);
+    let last = |mended: &Mended| (0..mended.len()).rev().find(|at| script(mended, *at));
+    let (mut at, mut scripts_end) = (0, last(mended).unwrap_or(0));
+    while at < scripts_end {
         at += 1;
         let here = at - 1;
         let called = mended.is_word(here, "TRANSFORM") && mended.is(here + 1, &Token::LParen);
@@ -25,8 +27,7 @@ fn transforms(mended: &mut Mended) {
             continue;
         }
         let Some(inputs) = (if called { mended.past_group(here + 1) } else { Some(here + 1) }) else { continue };
-        let using = mended.find(inputs, mended.len(), |mended, at| mended.is_keyword(at, K::USING) && is_text(mended, at + 1));
-        let Some(using) = using else { continue };
+        let Some(using) = mended.find(inputs, scripts_end + 1, script) else { continue };
         if called && using > inputs && !mended.is_keyword(inputs, K::ROW) {
             continue;
         }
@@ -38,6 +39,7 @@ fn transforms(mended: &mut Mended) {
         let tokens = phrase(head, &[&arguments, &names], place);
         mended.tokens.splice(here..end, tokens);
         mended.note("transform", place);
+        scripts_end = last(mended).unwrap_or(0);
     }
 }
 

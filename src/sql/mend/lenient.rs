@@ -91,7 +91,11 @@ fn words(mended: &mut Mended, at: usize) {
         K::UNNEST if !mended.is(at + 1, &Token::LParen) => quote(mended, at),
         K::CHECK if !mended.is(at + 1, &Token::LParen) && mended.is_name(at + 1) => quote(mended, at),
         // Which rows a frame holds is told by its window's keys.
-        K::ROWS | K::RANGE | K::GROUPS if mended.is_keyword(at + 1, K::BETWEEN) => {
+        K::ROWS | K::RANGE | K::GROUPS
+            if mended.is_keyword(at + 1, K::BETWEEN)
+                && !matches!(before, K::WHERE | K::AND | K::OR | K::ON | K::WHEN | K::HAVING | K::NOT)
+                && !mended.is(at - 1, &Token::Period) =>
+        {
             if let Some(end) = mended.find(at, mended.len(), |mended, at| mended.is(at, &Token::RParen)) {
                 mended.remove(at, end, "frame");
             }
@@ -247,15 +251,12 @@ fn parentheses(mended: &mut Mended, at: usize) {
         mended.note("query in brackets", place);
     // FROM (a, b JOIN c ON TRUE)
     } else if matches!(mended.keyword(at - 1), K::FROM | K::JOIN) && mended.is_name(at + 1) && !mended.starts_query(at + 1) {
-        let mut from = at + 1;
+        let (mut from, mut end) = (at + 1, end);
         while let Some(comma) = mended.find(from, end, |mended, at| mended.is(at, &Token::Comma)) {
-            if comma >= end {
-                break;
-            }
             let place = mended.place(comma);
             mended.tokens.splice(comma..=comma, phrase("CROSS JOIN", &[], place));
             mended.note("tables in brackets", place);
-            from = comma + 2;
+            (from, end) = (comma + 2, end + 1);
         }
     // (lead(a)) OVER (…)
     } else if mended.is_keyword(end, K::OVER)

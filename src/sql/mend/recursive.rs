@@ -89,6 +89,9 @@ fn path_columns(mended: &mut Mended, at: usize) -> bool {
             columns.extend(phrase(", coalesce ( $1 ) AS $2", &[&keys, &name], place));
         }
     }
+    if end > mended.len() {
+        return false;
+    }
     let span = mended.span(at, end);
     let tokens = phrase(", $1 AS ( SELECT * $2 FROM $1 )", &[&name, &columns], span);
     mended.tokens.splice(at..end, tokens);

@@ -158,9 +158,11 @@ fn merge(mended: &mut Mended) {
 
 /// DuckDB's `MERGE INTO t USING s USING (id)`, and UPDATE and INSERT of whole rows.
 fn merge_using(mended: &mut Mended) {
-    let group = |at: &usize| mended.is_keyword(*at, K::USING) && mended.is(at + 1, &Token::LParen) && mended.is_name(at - 1);
+    let group = |mended: &Mended, at: usize| {
+        mended.is_keyword(at, K::USING) && mended.is(at + 1, &Token::LParen) && mended.is_name(at - 1)
+    };
     let Some(target) = mended.find_keyword(1, K::USING) else { return };
-    if let Some(at) = (target + 2..mended.len()).find(group)
+    if let Some(at) = mended.find(target + 1, mended.len(), group)
         && let Some(end) = mended.past_group(at + 1)
     {
         let place = mended.span(at, end);

@@ -92,6 +92,7 @@ impl Reader<'_> {
         }
         let (name, after) = self.name(tokens, at + 2)?;
         let offset = self.tokens.iter().position(|token| token.start == tokens[0].start)?;
+        let replaces = tokens.iter().take(at).any(|token| token.keyword() == K::REPLACE);
         let mut body = Vec::new();
         let mut at = after + 1;
         while at < tokens.len() {
@@ -119,7 +120,6 @@ impl Reader<'_> {
             at = end.max(at + 1);
         }
         let (kind, parameters, returns) = (RoutineKind::Procedure, Vec::new(), Vec::new());
-        let replaces = tokens.iter().take(at).any(|token| token.keyword() == K::REPLACE);
         Some(Body::Routine(Box::new(Routine { name, kind, parameters, returns, body, replaces, fires_on: None })))
     }
 

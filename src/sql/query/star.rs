@@ -76,7 +76,8 @@ impl Engine<'_> {
         let recursive = arguments.iter().any(
             |argument| matches!(argument, ast::FunctionArg::Named { name, .. } if name.value.eq_ignore_ascii_case("recursive")),
         );
-        if !recursive && !matches!(inner, Expr::Dictionary(_)) {
+        // A subquery would be evaluated again where it turns out to have no fields, and those nest.
+        if matches!(inner, Expr::Subquery(_)) || !recursive && !matches!(inner, Expr::Dictionary(_)) {
             return None;
         }
         self.trail.clear();

@@ -192,23 +192,30 @@ fn audit_url(number: i64) -> String {
     format!("/audits/{number}")
 }
 
-/// The scope that the pairs of an address hold: `follow=` a campaign, `code=` of findings or `findings=` for all,
-/// else a search.
-fn read_scope(pairs: &Query) -> AuditScope {
-    if let Some(number) = pairs.filled("follow").and_then(|number| number.parse().ok()) {
-        return AuditScope::ChangedSince(number);
+/// The scope that the pairs of an address hold: `follow=` a campaign, `code=` of findings or `code=all`, else a
+/// search by words or facets; everything with a finding where there is nothing of them.
+fn read_scope(pairs: &Query) -> Result<AuditScope, CatalogError> {
+    if let Some(number) = pairs.filled("follow") {
+        let number = number.parse().map_err(|_| CatalogError::BadQuestion(format!("`{number}` is no audit's number")));
+        return number.map(AuditScope::ChangedSince);
     }
     match pairs.filled("code") {
-        Some(code) => AuditScope::Findings(FindingCode::from_word(code)),
-        None if pairs.filled("q").is_some() || pairs.filled("kind").is_some() || pairs.filled("owner").is_some() => {
-            AuditScope::Search(read_whole_query(pairs))
+        Some("all") => Ok(AuditScope::Findings(None)),
+        Some(word) => {
+            let code = FindingCode::from_word(word);
+            let code = code.ok_or_else(|| CatalogError::BadQuestion(format!("no finding is called `{word}`")))?;
+            Ok(AuditScope::Findings(Some(code)))
         }
-        None => AuditScope::Findings(None),
+        None => {
+            let query = read_whole_query(pairs);
+            let asks = !query.text.trim().is_empty() || !query.filters.is_empty();
+            Ok(if asks { AuditScope::Search(query) } else { AuditScope::Findings(None) })
+        }
     }
 }
 
 fn scope_of_text(text: &str) -> Option<AuditScope> {
-    Some(read_scope(&Query::parse(text)))
+    read_scope(&Query::parse(text)).ok()
 }
 
 fn scope_in_words(scope: &AuditScope) -> String {
@@ -233,7 +240,7 @@ pub(crate) async fn show_audits(visit: Visit) -> Result<Response, PageError> {
 
 /// Shows the form of a new audit, with what it would review.
 pub(crate) async fn show_new(visit: Visit) -> Result<Response, PageError> {
-    let scope = read_scope(&visit.query);
+    let scope = read_scope(&visit.query)?;
     let text = visit.chrome.address.split_once('?').map_or("", |(_, pairs)| pairs).to_owned();
     let page = new_page(&visit, &scope, text, None).await?;
     visit.answer(&page)
@@ -266,7 +273,7 @@ async fn new_page(visit: &Visit, scope: &AuditScope, text: String, error: Option
 pub(crate) async fn begin(State(site): State<Site>, visit: Visit, body: String) -> Result<Response, PageError> {
     let form = Query::parse(&body);
     let text = form.get("scope").unwrap_or("").to_owned();
-    let scope = read_scope(&Query::parse(&text));
+    let scope = read_scope(&Query::parse(&text))?;
     let new = NewCampaign {
         title: form.get("title").unwrap_or("").to_owned(),
         scope: scope.clone(),
@@ -478,4 +485,24 @@ pub(crate) async fn download_report(Path(number): Path<i64>, visit: Visit) -> Re
         row
     });
     Ok(csv::attachment(&format!("audit-{number}.csv"), &head, rows))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_says_what_is_audited_and_nothing_is_guessed() {
+        let scope = |text: &str| read_scope(&Query::parse(text));
+        assert_eq!(scope("").unwrap(), AuditScope::Findings(None));
+        assert_eq!(scope("code=all").unwrap(), AuditScope::Findings(None));
+        assert_eq!(scope("code=metric-conflict").unwrap(), AuditScope::Findings(Some(FindingCode::MetricConflict)));
+        assert_eq!(scope("follow=7").unwrap(), AuditScope::ChangedSince(7));
+        for text in ["q=churn", "kind=dashboard", "owner=rita", "source=growth", "deprecated=yes"] {
+            assert!(matches!(scope(text).unwrap(), AuditScope::Search(_)), "{text}");
+        }
+        for text in ["code=metric-conflcit", "follow=the-last"] {
+            assert!(matches!(scope(text), Err(CatalogError::BadQuestion(_))), "{text}");
+        }
+    }
 }
