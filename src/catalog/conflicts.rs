@@ -174,7 +174,7 @@ pub struct ConflictMember {
 }
 
 impl View {
-    /// The board of all groups that a decision may be needed for; identical ones are only counted.
+    /// The board of all groups, what needs a decision first.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -276,7 +276,7 @@ impl View {
         Ok(groups.into_iter().filter(|(_, assets)| assets.binary_search(&asset).is_ok()).map(|(group, _)| group).collect())
     }
 
-    /// Every group that is no plain copy of one calculation, with the assets that hold its calculations.
+    /// Every group of several ways or names, with the assets that hold its calculations.
     pub(super) async fn groups_with_assets(&self) -> Result<Vec<(ConflictSummary, Vec<AssetId>)>> {
         let known = self.metric_groups().await?;
         let calculations = self.calculations().await?;

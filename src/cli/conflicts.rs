@@ -19,7 +19,7 @@ pub(super) struct Conflicts {
     /// One of them, by its id; left out, all
     #[arg(value_name = "ID")]
     id: Option<String>,
-    /// Only this verdict: different, renamed, other-data, not-compared, unrelated, identical
+    /// Only this verdict: different, renamed, other-data, not-compared, rolls-up, unrelated, identical
     #[arg(long, value_name = "VERDICT", default_value = "different", value_parser = read_verdict)]
     verdict: ConflictVerdict,
     /// Groups to show

@@ -274,7 +274,7 @@ pub(crate) fn owner_url<W: Words>(name: W, _: &dyn Values) -> Printed<String> {
     Ok(urls::owner(name.words()))
 }
 
-/// The page of a diagnostic code.
+/// The page of a group of metrics.
 #[askama::filter_fn]
 pub(crate) fn conflict_url<W: Words>(id: W, _: &dyn Values) -> Printed<String> {
     Ok(urls::conflict(id.words()))
