@@ -41,15 +41,18 @@ impl Composer<'_> {
         let columns = self.columns(&step.lineage.columns);
         for created in &step.created {
             let passing = created.temporary || self.dropped_later(at, created.relation);
-            let restarts = step.lineage.replaces.contains(&created.relation)
+            let restarts = step.lineage.replaces.contains(&created.relation) && !step.conditional
                 || self.current.get(&created.relation).is_none_or(|life| self.lives[*life].passing != passing);
             let life = if restarts { self.begin(created.relation, passing) } else { self.life(created.relation) };
             self.lives[life].lineage.kind = Some(created.kind);
         }
-        for relation in &step.lineage.replaces {
+        for relation in step.lineage.replaces.iter().filter(|_| !step.conditional) {
             if !step.created.iter().any(|created| created.relation == *relation) {
                 self.replace(*relation);
             }
+        }
+        for (relation, column) in step.overwrites.iter().filter(|_| !step.conditional) {
+            self.overwrite(*relation, column, &step.lineage.columns);
         }
         let renames = !step.lineage.renames.is_empty();
         let mut written: Vec<Option<RelationId>> =
@@ -134,6 +137,17 @@ impl Composer<'_> {
                 declared: std::mem::take(&mut life.lineage.declared),
                 ..empty(Some(relation))
             };
+        }
+    }
+
+    /// Forgets what was in `column` of every row, unless an edge of the statement needs it: a lasting
+    /// relation's own columns stand in its edges as they are.
+    fn overwrite(&mut self, relation: RelationId, column: &str, edges: &[ColumnEdge]) {
+        let Some(life) = self.current.get(&relation) else { return };
+        let needed = |edge: &ColumnEdge| edge.from == Some(relation) && is_part_of(&edge.from_column, column);
+        let life = &mut self.lives[*life];
+        if life.passing || !edges.iter().any(needed) {
+            life.lineage.columns.retain(|edge| !is_part_of(&edge.to_column, column));
         }
     }
 
@@ -275,12 +289,15 @@ impl Composer<'_> {
 
 /// Whether an edge into a passing relation feeds `column` of it.
 fn feeds(edge: &ColumnEdge, column: &str) -> bool {
-    let target = edge.to_column.as_str();
-    target == "*"
-        || target.eq_ignore_ascii_case(column)
-        || column.len() > target.len()
-            && column.as_bytes()[target.len()] == b'.'
-            && column.as_bytes()[..target.len()].eq_ignore_ascii_case(target.as_bytes())
+    edge.to_column == "*" || is_part_of(column, &edge.to_column)
+}
+
+/// Whether `path` is `column` or a field in it.
+fn is_part_of(path: &str, column: &str) -> bool {
+    path.eq_ignore_ascii_case(column)
+        || path.len() > column.len()
+            && path.as_bytes()[column.len()] == b'.'
+            && path.as_bytes()[..column.len()].eq_ignore_ascii_case(column.as_bytes())
 }
 
 /// A target that nothing is known of yet.

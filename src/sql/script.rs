@@ -33,6 +33,10 @@ pub(crate) struct Step {
     pub(crate) bare_select: bool,
     /// The routine whose body it stands in.
     pub(crate) inside: Option<u32>,
+    /// Columns of which it leaves no former value.
+    pub(crate) overwrites: Vec<(u32, String)>,
+    /// May never run: what was there before stays possible.
+    pub(crate) conditional: bool,
 }
 
 /// Everything that reading a script yields.
@@ -47,7 +51,8 @@ pub(crate) fn run(text: &str, parsed: &[Parsed], options: &Options, lookups: &dy
     let triggers = triggers(&engine, parsed);
     let derive = options.derivations;
     let (steps, routines) = (Vec::new(), Vec::new());
-    let mut reader = Reader { engine: &mut engine, steps, routines, failed: 0, derive, triggers, rows_of: None };
+    let mut reader =
+        Reader { engine: &mut engine, steps, routines, failed: 0, derive, triggers, rows_of: None, conditional: false };
     for piece in parsed {
         reader.read_piece(piece, None);
     }
@@ -113,10 +118,13 @@ struct Reader<'e, 'a> {
     triggers: FxHashMap<String, RelationName>,
     /// The table of the trigger whose body is read.
     rows_of: Option<RelationIndex>,
+    /// Whether the piece that is read may never run.
+    conditional: bool,
 }
 
 impl Reader<'_, '_> {
     fn read_piece(&mut self, piece: &Parsed, inside: Option<u32>) {
+        self.conditional = piece.conditional;
         for (what, span) in &piece.mends {
             self.engine.diagnostics.push(Diagnostic::new(&MENDED_SYNTAX, *what, *span));
         }
@@ -331,6 +339,9 @@ impl Reader<'_, '_> {
         }
         let lineage = self.lineage(&outcome, span);
         let created = std::mem::take(&mut outcome.created);
+        let names = &self.engine.names;
+        let overwrites =
+            outcome.overwrites.iter().map(|(relation, column)| (*relation, names.text(*column).to_owned())).collect();
         self.steps.push(Step {
             lineage,
             created,
@@ -338,6 +349,8 @@ impl Reader<'_, '_> {
             declared: outcome.declared,
             bare_select: outcome.bare_select,
             inside,
+            overwrites,
+            conditional: self.conditional,
         });
         self.engine.scopes.clear();
         self.engine.sources.clear();

@@ -28,6 +28,8 @@ pub(crate) struct Outcome {
     pub(crate) roots: Vec<ScopeIndex>,
     pub(crate) drops: Vec<RelationIndex>,
     pub(crate) replaces: Vec<RelationIndex>,
+    /// Columns that get a new value in every row of their table.
+    pub(crate) overwrites: Vec<(RelationIndex, Sym)>,
     pub(crate) renames: Vec<(RelationIndex, RelationIndex)>,
     pub(crate) swaps: Vec<(RelationIndex, RelationIndex)>,
     pub(crate) created: Vec<Created>,
@@ -308,6 +310,7 @@ impl Outcome {
         self.roots.extend(other.roots);
         self.drops.extend(other.drops);
         self.replaces.extend(other.replaces);
+        self.overwrites.extend(other.overwrites);
         self.renames.extend(other.renames);
         self.swaps.extend(other.swaps);
         self.created.extend(other.created);

@@ -80,6 +80,12 @@ impl Engine<'_> {
             self.decide(filter, &scope, RowEdgeKind::Filter);
         }
         self.assign(&update.assignments, &scope, target, out);
+        if from.is_empty() && changes_every_row(update) {
+            for name in update.assignments.iter().flat_map(|assignment| assigned_names(&assignment.target)) {
+                let overwritten = self.assignment_target(name, &scope, target, out);
+                out.overwrites.push(overwritten);
+            }
+        }
         self.output_clause(update.output.as_ref(), target, &scope, out);
         if let Some(returning) = &update.returning {
             let mut outputs = Vec::new();
@@ -408,6 +414,33 @@ impl Engine<'_> {
         let result = QueryResult { columns: Rc::new(Columns::new(items)), scope: scope.record, as_struct: false };
         let positions = positions.filter(|names| !names.is_empty() && names.len() == result.columns.items.len());
         self.write(Some(target), &result, positions, out);
+    }
+}
+
+/// No condition, join, order or limit keeps a row as it was: `UPDATE t SET a = 1`, also with WHERE TRUE,
+/// without which BigQuery refuses.
+fn changes_every_row(update: &ast::Update) -> bool {
+    let always = match &update.selection {
+        None => true,
+        Some(Expr::Value(value)) => matches!(value.value, ast::Value::Boolean(true)),
+        Some(Expr::BinaryOp { left, op: ast::BinaryOperator::Eq, right }) => {
+            matches!((left.as_ref(), right.as_ref()), (Expr::Value(left), Expr::Value(right)) if left.value == right.value)
+        }
+        Some(_) => false,
+    };
+    let plain = matches!(&update.table.relation, ast::TableFactor::Table { args: None, .. });
+    always
+        && plain
+        && update.or.is_none()
+        && update.table.joins.is_empty()
+        && update.order_by.is_empty()
+        && update.limit.is_none()
+}
+
+fn assigned_names(target: &ast::AssignmentTarget) -> &[ast::ObjectName] {
+    match target {
+        ast::AssignmentTarget::ColumnName(name) => std::slice::from_ref(name),
+        ast::AssignmentTarget::Tuple(names) => names,
     }
 }
 

@@ -156,6 +156,8 @@ impl Generator {
         let filter = filter.map(|test| format!(" WHERE {test}")).unwrap_or_default();
         let width = width.unwrap_or_else(|| 1 + self.choices.below(4));
         let keyed = !self.inside || self.plain_column(&inputs).is_some();
+        // Rows that a join adds are seen where a second column counts them.
+        let keyed = keyed && (width > 1 || !from.contains("JOIN"));
         if keyed && self.choices.chance(30) && !from.contains("CROSS JOIN") && !from.contains(", {") && !from.contains(", (") {
             return self.grouped(&format!("{from}{filter}"), &inputs, width);
         }
@@ -330,7 +332,8 @@ impl Generator {
                 let (value, then, other) = (self.choices.below(4), self.literal(), self.column(inputs));
                 format!("CASE {plain} WHEN {value} THEN {then} ELSE {other} END")
             }
-            5 => format!("coalesce({plain}, {})", self.other_than(&plain, inputs)),
+            // Where a condition holds, `plain` may never be NULL.
+            5 => format!("coalesce(nullif({plain}, {}), {})", self.choices.below(4), self.other_than(&plain, inputs)),
             6 => format!("nullif({plain}, {})", self.choices.below(4)),
             7 => format!("iif({}, {}, {})", self.test(inputs, plain), self.column(inputs), self.literal()),
             8 => format!("('x' || CAST({} AS TEXT))", self.expression(inputs, depth - 1)),
