@@ -35,7 +35,8 @@ const MAX_ROUNDS: usize = 4;
 pub(super) struct DbtFile {
     projects: Arc<DbtProjects>,
     project: usize,
-    node: usize,
+    /// `None` for a definition.
+    node: Option<usize>,
     /// Of all projects of the source.
     digest: u128,
     pub(super) rendered: DbtRendered,
@@ -43,7 +44,7 @@ pub(super) struct DbtFile {
 
 impl fmt::Debug for DbtFile {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "dbt node {} of project {}", self.node, self.project)
+        write!(out, "dbt node {:?} of project {}", self.node, self.project)
     }
 }
 
@@ -126,10 +127,13 @@ pub(super) fn prepare(source: &mut SourceInput, limits: &Limits, texts: HashMap<
     let projects =
         Arc::new(DbtProjects::new(projects, source.warehouse.dialect, settings, &|path: &str| by_path.get(path).cloned()));
     let nodes = first_nodes(&projects);
+    let definitions = first_definitions(&projects);
     let superseded = place_documents(source, &projects, &nodes);
     source.documents.retain(|document| !superseded.contains(&document.path));
     source.documents.par_iter_mut().for_each(|document| {
-        let Some((project, node)) = nodes.get(&*document.path).copied() else { return };
+        let node = nodes.get(&*document.path).map(|(project, node)| (*project, Some(*node)));
+        let definition = || definitions.get(&*document.path).map(|project| (*project, None));
+        let Some((project, node)) = node.or_else(definition) else { return };
         let Some(text) = by_path.get(&document.path) else { return };
         let rendered = projects.render(project, node, text, &Columns::new());
         document.dbt = Some(Arc::new(DbtFile { projects: projects.clone(), project, node, digest, rendered }));
@@ -153,6 +157,17 @@ fn first_nodes(projects: &DbtProjects) -> HashMap<String, (usize, usize)> {
         }
     }
     nodes
+}
+
+/// The project of every definition.
+fn first_definitions(projects: &DbtProjects) -> HashMap<String, usize> {
+    let mut definitions = HashMap::new();
+    for (at, project) in projects.projects().iter().enumerate() {
+        for path in &project.definitions {
+            definitions.entry(path.clone()).or_insert(at);
+        }
+    }
+    definitions
 }
 
 /// Gives every file its target; back come files that are turned off and that others stand in for.

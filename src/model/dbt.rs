@@ -24,6 +24,8 @@ pub struct DbtProject {
     pub nodes: Vec<DbtNode>,
     /// Tables that the project reads and does not build, in order of file and line.
     pub sources: Vec<DbtSource>,
+    /// Paths of the documents that are its exposures and metrics.
+    pub definitions: Vec<String>,
 }
 
 /// The target of a profile that the project is read for.

@@ -88,3 +88,8 @@ async fn lookml_becomes_views_metrics_charts_and_dashboards() {
 async fn metabase_becomes_charts_models_metrics_and_dashboards() {
     insta::assert_snapshot!(describe("metabase").await);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dbt_metrics_and_exposures_become_metrics_and_dashboards() {
+    insta::assert_snapshot!(describe("dbt").await);
+}

@@ -54,7 +54,7 @@ fn define_dashboard(
 }
 
 /// A name in the dialect's quotes; what would end them, and dots, become blanks.
-fn quote(dialect: Dialect, name: &str) -> String {
+pub(super) fn quote(dialect: Dialect, name: &str) -> String {
     let odd = |letter: char| matches!(letter, '`' | '"' | '[' | ']' | '.' | '\\' | '\n' | '\r');
     let name = name.replace(odd, " ");
     match dialect {

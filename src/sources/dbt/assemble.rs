@@ -12,14 +12,22 @@ use serde_json::Value;
 use super::{
     docs::{Blocks, read_blocks},
     layout::Part,
+    metric::{define_metrics, metric_name},
     properties::{NodeEntry, Properties, TableEntry, declare, read_properties},
+    semantic::Metric,
 };
 use crate::{
     model::{
         DEFINED_TWICE, DbtMacros, DbtNode, DbtProject, DbtResource, DbtSource, DeclaredColumn, Diagnostic, Dialect, Document,
         DocumentRole, Fact, FactKind, Span, Subject,
     },
-    sources::{Request, files::Text, reading::explain_yaml, yaml::read_yaml},
+    sources::{
+        Request,
+        definitions::{Definitions, Setting},
+        files::Text,
+        reading::explain_yaml,
+        yaml::read_yaml,
+    },
 };
 
 /// A project and its files.
@@ -58,7 +66,7 @@ pub(super) fn assemble(
         .filter_map(|path| {
             let text = &texts.get(path.as_str())?.text;
             let root = read_yaml(text, &request.config.limits).map_err(|error| explain_yaml(&error, text));
-            Some((path.as_str(), root.map(|root| root.map(|root| read_properties(&root, &docs)).unwrap_or_default())))
+            Some((path.as_str(), root.map(|root| root.map(|root| read_properties(&root, path, &docs)).unwrap_or_default())))
         })
         .collect();
     for (path, read) in read {
@@ -69,9 +77,18 @@ pub(super) fn assemble(
             Err((line, diagnostic)) => diagnostics.push((path.to_owned(), line, diagnostic)),
         }
     }
+    let defaults = (None, None);
+    let setting = Setting {
+        config: request.config,
+        configured: request.source,
+        source: &request.source.name,
+        dialect,
+        defaults: &defaults,
+        limits: &request.config.limits,
+    };
     let mut assembly = Assembly {
         texts,
-        dialect,
+        setting: &setting,
         properties: &properties,
         stated: HashSet::new(),
         whole: Assembled { projects: Vec::new(), documents: Vec::new(), facts: Vec::new(), diagnostics },
@@ -94,7 +111,7 @@ fn read_docs(projects: &[ProjectFiles], texts: &HashMap<String, Text>) -> Blocks
 
 struct Assembly<'a> {
     texts: &'a HashMap<String, Text>,
-    dialect: Dialect,
+    setting: &'a Setting<'a>,
     properties: &'a HashMap<&'a str, Properties>,
     /// Files whose documents or facts were stated, by the first project that holds them.
     stated: HashSet<String>,
@@ -124,12 +141,17 @@ impl<'a> Assembly<'a> {
         add_snapshots_without_sql(&mut project, &described);
         self.note_duplicates(&project);
         self.state_nodes(&mut project, &described);
+        let mut own = Vec::new();
         for (path, said) in &described {
             let is_first = self.stated.insert((*path).to_owned());
             for table in &said.tables {
                 self.add_table(&mut project, table, path, is_first);
             }
+            if is_first {
+                own.push((*path, *said));
+            }
         }
+        self.add_definitions(&mut project, &own);
         self.whole.projects.push(project);
     }
 
@@ -177,12 +199,30 @@ impl<'a> Assembly<'a> {
                 },
                 target: None,
                 defaults: (None, None),
-                dialect: self.dialect,
+                dialect: self.setting.dialect,
                 templated: true,
                 variables: Vec::new(),
                 composed: None,
             });
         }
+    }
+
+    /// Exposures and metrics, as documents that are rendered like the project's files.
+    fn add_definitions(&mut self, project: &mut DbtProject, own: &[(&str, &Properties)]) {
+        let mut definitions = Definitions::default();
+        let name_of = |name: &str| metric_name(self.setting, &project.name, name);
+        for (path, said) in own {
+            for exposure in &said.exposures {
+                exposure.define(path, &project.name, &name_of, self.setting, &mut definitions);
+            }
+        }
+        let models = own.iter().flat_map(|(_, said)| &said.semantics.models).collect();
+        let metrics: Vec<&Metric> = own.iter().flat_map(|(_, said)| &said.semantics.metrics).collect();
+        define_metrics(&project.name, models, &metrics, self.setting, &mut definitions);
+        project.definitions = definitions.documents.iter().map(|document| document.path.clone()).collect();
+        self.whole.documents.append(&mut definitions.documents);
+        self.whole.facts.append(&mut definitions.facts);
+        self.whole.diagnostics.append(&mut definitions.diagnostics);
     }
 
     /// Two models of one name: a reference means the first.

@@ -4,13 +4,19 @@
 //! every SQL file, and the facts of its property files. Nothing is rendered here, so that names that
 //! depend on Jinja are left as they are written. Never reads a warehouse or runs dbt.
 
+mod aggregates;
 mod artifacts;
 mod assemble;
 mod docs;
+mod exposure;
 mod layout;
+mod lexicon;
+mod metric;
+mod metric_sql;
 mod profile;
 mod properties;
 mod read;
+mod semantic;
 mod tests;
 
 pub(super) use read::{Found, read_projects};

@@ -2,11 +2,20 @@
 
 use serde_json::{Map, Value};
 
-use super::{docs::Blocks, docs::fill_in, tests::read_tests, to_json, to_map};
+use super::{
+    docs::{Blocks, fill_in},
+    exposure::{Exposure, read_exposures},
+    semantic::{Semantics, read_semantics},
+    tests::read_tests,
+    to_json, to_map,
+};
 use crate::{
     model::{DbtColumn, DbtResource, DeclaredColumn, FactKind},
     sources::{deprecation, yaml::Node},
 };
+
+/// What an entry says of itself: (1-based line, what).
+pub(super) type Said = Vec<(u32, FactKind)>;
 
 /// What one property file says.
 #[derive(Default)]
@@ -17,6 +26,10 @@ pub(super) struct Properties {
     pub(super) tables: Vec<TableEntry>,
     /// Groups: name, owner.
     pub(super) groups: Vec<(String, String)>,
+    /// Dashboards, notebooks and the like.
+    pub(super) exposures: Vec<Exposure>,
+    /// Semantic models and metrics.
+    pub(super) semantics: Semantics,
 }
 
 /// The entry of a model, seed or snapshot, or of one of its versions.
@@ -46,9 +59,13 @@ pub(super) struct TableEntry {
     pub(super) facts: Vec<(u32, FactKind)>,
 }
 
-/// Reads the property file `root`; `docs` are the blocks that descriptions may point to.
-pub(super) fn read_properties(root: &Node, docs: &Blocks) -> Properties {
-    let mut properties = Properties::default();
+/// Reads the property file `root` at `path`; `docs` are the blocks that descriptions may point to.
+pub(super) fn read_properties(root: &Node, path: &str, docs: &Blocks) -> Properties {
+    let mut properties = Properties {
+        exposures: read_exposures(root, docs),
+        semantics: read_semantics(root, path, docs),
+        ..Properties::default()
+    };
     let sections = [("models", DbtResource::Model), ("seeds", DbtResource::Seed), ("snapshots", DbtResource::Snapshot)];
     for (section, resource) in sections {
         for entry in root.get(section).map(Node::items).unwrap_or_default() {
@@ -68,7 +85,7 @@ pub(super) fn read_properties(root: &Node, docs: &Blocks) -> Properties {
 }
 
 /// An owner: a word, or a mapping with an address or a name.
-fn read_owner(owner: &Node) -> Option<String> {
+pub(super) fn read_owner(owner: &Node) -> Option<String> {
     let word = |key: &str| owner.get(key).and_then(Node::text).map(str::trim).filter(|word| !word.is_empty());
     let said = owner.text().map(str::trim).filter(|word| !word.is_empty());
     said.or_else(|| word("email")).or_else(|| word("name")).map(|name| name.trim_start_matches('@').to_owned())
@@ -176,6 +193,16 @@ fn read_said(entry: &Node, docs: &Blocks) -> Vec<(u32, FactKind)> {
         facts.push((line, FactKind::Deprecated { note, date, replacement }));
     }
     facts
+}
+
+/// What an entry says of itself that is no relation: besides, its label and tags.
+pub(super) fn read_about(entry: &Node, docs: &Blocks) -> Said {
+    let mut said = read_said(entry, docs);
+    if let Some((line, Some(label))) = entry.entry("label").map(|(line, label)| (line, label.text())) {
+        said.push((line, FactKind::FriendlyName { name: label.trim().to_owned() }));
+    }
+    said.extend(read_tags(entry));
+    said
 }
 
 /// `owner`, `owners`, `data_owner` and the like of a `meta`.

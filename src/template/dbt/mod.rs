@@ -113,8 +113,9 @@ impl DbtProjects {
         self.libraries.get(project)?.source_relation(source)
     }
 
-    /// Renders the file of a node: `text`, which stands at the node's path.
-    pub fn render(&self, project: usize, node: usize, text: &str, columns: &Columns) -> DbtRendered {
+    /// Renders the file of a node: `text`, which stands at the node's path; without a node, a definition
+    /// of the project.
+    pub fn render(&self, project: usize, node: Option<usize>, text: &str, columns: &Columns) -> DbtRendered {
         match self.libraries.get(project) {
             Some(library) => render::render_node(library, node, text, columns),
             None => DbtRendered { rendered: super::render(text, &Settings::default()), asked: BTreeSet::new() },

@@ -38,14 +38,14 @@ struct Gathered {
     ephemeral: BTreeMap<String, Vec<Front>>,
 }
 
-/// Renders `text`, the file of the node at index `node`.
-pub(super) fn render_node(library: &Library, node: usize, text: &str, columns: &Columns) -> DbtRendered {
+/// Renders `text`, the file of the node at index `node`, or a definition.
+pub(super) fn render_node(library: &Library, node: Option<usize>, text: &str, columns: &Columns) -> DbtRendered {
     let inner = &library.inner;
     let columns = Arc::new(columns.clone());
     let gathered = Mutex::new(Gathered::default());
     let settings = &inner.shared.settings;
     let output = |rewritten: &Rewritten, unknowns: &Unknowns| {
-        let run = Run::new(inner.clone(), Some((inner.project, node)), unknowns.clone(), columns.clone());
+        let run = Run::new(inner.clone(), node.map(|node| (inner.project, node)), unknowns.clone(), columns.clone());
         let template = inner.environment.template_from_named_str("file", &rewritten.text)?;
         let done = template.render_with_spans(run.scope_calling(rewritten.called.clone()));
         let front = done.as_ref().map(|_| render_ephemeral(&run)).unwrap_or_default();
@@ -70,7 +70,7 @@ pub(super) fn render_node(library: &Library, node: usize, text: &str, columns: &
         }
     }
     explain_remarks(&mut rendered, &remarks, text);
-    if let Some(known) = inner.shared.projects.get(inner.project).and_then(|project| project.nodes.get(node))
+    if let Some(known) = inner.shared.projects.get(inner.project).and_then(|project| project.nodes.get(node?))
         && known.resource == DbtResource::Model
     {
         drop_semicolons(&mut rendered);
