@@ -50,7 +50,10 @@ pub(super) fn read_files(request: &Request<'_>, files: &Files, progress: &dyn Pr
     let wanted = |path: &str| (source.include.is_empty() || include.is_match(path)) && !exclude.is_match(path);
     let found = match classifier.layout {
         Layout::Dbt => dbt::read_projects(request, files, &wanted, &|dialect| describe_settings(request, Layout::Dbt, dialect)),
-        Layout::Plain | Layout::BigqueryEtl => None,
+        Layout::Plain => {
+            dbt::read_manifests(request, files, &wanted, &|dialect| describe_settings(request, Layout::Plain, dialect))
+        }
+        Layout::BigqueryEtl => None,
     };
     let in_project = |path: &str| found.as_ref().is_some_and(|found| found.holds(path));
     let chosen: Vec<(&Entry, FileKind)> = files

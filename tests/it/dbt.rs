@@ -302,3 +302,21 @@ select {% for name in names %}{{ name }} as {{ '%s_%s' % (name, 'x') }}, {% endf
     find(&lines, "main.base.b -> main.unpivoted.v TRANSFORMATION");
     assert_eq!(find(&lines, "model view main.united"), "model view main.united [] (a, b, c, a_x, b_x, z, y, wrapped)");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_alone_is_a_project() {
+    let folder = TempDir::new().unwrap();
+    copy_folder(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/definitions/dbt_manifest")), folder.path());
+    // Another tool's file of that name is none.
+    write(folder.path(), "web/manifest.json", r#"{"name": "shop", "icons": [], "metadata": {}}"#);
+    let data = TempDir::new().unwrap();
+    let store = Store::open(data.path()).await.unwrap();
+    crawl_into(&store, folder.path()).await;
+    let rows = export(&store).await;
+    insta::assert_snapshot!(summarise(&rows).join("\n"));
+    let config = Config::for_paths(&[folder.path().to_str().unwrap().to_owned()], None).unwrap();
+    assert!(crawl(&config, &store, &Silent).await.unwrap().unchanged);
+    // How the last run of a test ended reaches its model.
+    write(folder.path(), "docs/run_results.json", r#"{"results": []}"#);
+    assert!(!crawl(&config, &store, &Silent).await.unwrap().unchanged);
+}

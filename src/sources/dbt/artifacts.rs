@@ -293,7 +293,7 @@ impl Artifacts {
     }
 }
 
-fn parse<T: for<'de> Deserialize<'de>>(artifact: &Artifact, files: &Files) -> Result<T, (u32, Diagnostic)> {
+pub(super) fn parse<T: for<'de> Deserialize<'de>>(artifact: &Artifact, files: &Files) -> Result<T, (u32, Diagnostic)> {
     let invalid = |error: serde_json::Error| {
         let line = u32::try_from(error.line()).unwrap_or(u32::MAX);
         (line, Diagnostic::new(&INVALID_METADATA, format!("the artifact cannot be read: {error}"), Span::default()))

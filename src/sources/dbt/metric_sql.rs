@@ -285,7 +285,7 @@ impl<'a> Writer<'a> {
                     sql.put(&format!(" AS {name}"), self.metric.line);
                 }
             }
-            sql.put(&format!("\n  FROM {{{{ {} }}}} AS source", part.model.model), self.metric.line);
+            sql.put(&format!("\n  FROM {} AS source", part.model.model), self.metric.line);
             for (at, condition) in part.conditions.iter().enumerate() {
                 sql.put(if at == 0 { "\n  WHERE (" } else { "\n    AND (" }, self.metric.line);
                 self.put_sql(sql, &condition.text, condition);

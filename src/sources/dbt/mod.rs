@@ -11,6 +11,7 @@ mod docs;
 mod exposure;
 mod layout;
 mod lexicon;
+mod manifest;
 mod metric;
 mod metric_sql;
 mod profile;
@@ -19,6 +20,7 @@ mod read;
 mod semantic;
 mod tests;
 
+pub(super) use manifest::read_manifests;
 pub(super) use read::{Found, read_projects};
 
 use serde_json::{Map, Value};

@@ -171,7 +171,7 @@ impl NodeEntry {
 }
 
 /// What an entry says of itself: description, owner, deprecation.
-fn read_said(entry: &Node, docs: &Blocks) -> Vec<(u32, FactKind)> {
+pub(super) fn read_said(entry: &Node, docs: &Blocks) -> Vec<(u32, FactKind)> {
     let mut facts = Vec::new();
     if let Some((line, text)) = read_description(entry, docs) {
         facts.push((line, FactKind::Description { text }));
@@ -225,7 +225,7 @@ fn read_description(entry: &Node, docs: &Blocks) -> Option<(u32, String)> {
 }
 
 /// The columns of an entry, and what is said of them.
-fn read_columns(entry: &Node, docs: &Blocks) -> (Vec<DbtColumn>, Vec<(u32, FactKind)>) {
+pub(super) fn read_columns(entry: &Node, docs: &Blocks) -> (Vec<DbtColumn>, Vec<(u32, FactKind)>) {
     let (mut columns, mut facts) = (Vec::new(), Vec::new());
     for column in entry.get("columns").map(Node::items).unwrap_or_default() {
         let Some(name) = column.get("name").and_then(Node::text) else { continue };
@@ -278,7 +278,7 @@ fn read_source(source: &Node, docs: &Blocks, tables: &mut Vec<TableEntry>) {
     }
 }
 
-fn read_tags(entry: &Node) -> impl Iterator<Item = (u32, FactKind)> {
+pub(super) fn read_tags(entry: &Node) -> impl Iterator<Item = (u32, FactKind)> {
     let lists = [entry.get("tags"), entry.get("config").and_then(|config| config.get("tags"))];
     let tags = lists.into_iter().flatten().flat_map(|list| match list.text() {
         Some(tag) => vec![(list.line, tag.to_owned())],

@@ -22,7 +22,7 @@ pub(super) struct Sql {
 #[derive(Clone, Debug)]
 pub(super) struct SemanticModel {
     pub(super) name: String,
-    /// The model, as the call that means it: `ref('orders')`.
+    /// The model in FROM: `{{ ref('orders') }}`.
     pub(super) model: String,
     pub(super) entities: Vec<Element>,
     pub(super) dimensions: Vec<Element>,
@@ -122,6 +122,11 @@ fn word(node: &Node, key: &str) -> Option<String> {
     node.get(key).and_then(Node::text).map(|word| word.trim().to_owned()).filter(|word| !word.is_empty())
 }
 
+/// A call as an expression of a template, however it is written.
+fn in_braces(call: &str) -> String {
+    format!("{{{{ {} }}}}", call.trim_start_matches("{{").trim_end_matches("}}").trim())
+}
+
 struct Reader<'a> {
     path: Arc<str>,
     docs: &'a super::docs::Blocks,
@@ -152,7 +157,7 @@ impl Reader<'_> {
         let (Some(name), Some(model)) = (word(entry, "name"), word(entry, "model")) else { return };
         let mut model = SemanticModel {
             name,
-            model: model.trim_start_matches("{{").trim_end_matches("}}").trim().to_owned(),
+            model: in_braces(&model),
             entities: items(entry, "entities").iter().filter_map(|entry| self.element(entry)).collect(),
             dimensions: items(entry, "dimensions").iter().filter_map(|entry| self.element(entry)).collect(),
             measures: Vec::new(),
@@ -194,7 +199,7 @@ impl Reader<'_> {
         }
         let mut model = SemanticModel {
             name: stated.and_then(|stated| word(stated, "name")).unwrap_or_else(|| name.clone()),
-            model: format!("ref('{name}')"),
+            model: format!("{{{{ ref('{name}') }}}}"),
             entities: Vec::new(),
             dimensions: Vec::new(),
             measures: Vec::new(),
@@ -300,6 +305,11 @@ impl Reader<'_> {
     /// The conditions of `filter`: one, or a list of them.
     fn filters(&self, entry: &Node) -> Vec<Sql> {
         let Some(filter) = entry.get("filter") else { return Vec::new() };
+        // As a manifest has them.
+        let listed = items(filter, "where_filters");
+        if !listed.is_empty() {
+            return listed.iter().filter_map(|one| self.sql(one.get("where_sql_template")?)).collect();
+        }
         match filter.items() {
             [] => self.sql(filter).into_iter().filter(|sql| !sql.text.is_empty()).collect(),
             several => several.iter().filter_map(|one| self.sql(one)).collect(),
@@ -328,7 +338,7 @@ impl Reader<'_> {
                 let dimensions = time.collect();
                 self.read.models.push(SemanticModel {
                     name: name.clone(),
-                    model: model.trim_start_matches("{{").trim_end_matches("}}").trim().to_owned(),
+                    model: in_braces(&model),
                     entities: Vec::new(),
                     dimensions,
                     measures: vec![measure],
