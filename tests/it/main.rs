@@ -76,6 +76,8 @@ mod public_address;
 #[cfg(test)]
 mod query_log;
 #[cfg(test)]
+mod random_company;
+#[cfg(test)]
 mod remotes;
 #[cfg(test)]
 mod search;

@@ -1,0 +1,280 @@
+//! Companies made from seeds, whose tables have planted fates, and their query logs: every verdict of
+//! the ledger is held against what was planted, both ways.
+//!
+//! `WELLSPRING_COMPANIES` sets how many are made.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+    path::Path,
+};
+
+use wellspring::{
+    catalog::{Catalog, StalenessRules, Verdict},
+    config::Config,
+    crawl::{Silent, crawl},
+};
+
+/// The first day of the logs, seconds since 1970 UTC: 2026-05-01.
+const FIRST: i64 = 1_777_593_600;
+/// Days that the logs cover; the ledger looks back over the last 90.
+const DAYS: u64 = 110;
+const WINDOW: u64 = 90;
+
+/// What becomes of a table, by itself: use of what is made of it comes on top.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Fate {
+    /// Days on which people ask for it.
+    asked: Asked,
+    /// Written daily: all the time, only before the window, never.
+    written: Written,
+    deprecated: bool,
+    owned: bool,
+    is_view: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Asked {
+    Never,
+    OnlyBefore,
+    Once,
+    Often,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Written {
+    Never,
+    OnlyBefore,
+    Daily,
+}
+
+struct Table {
+    name: String,
+    reads: Vec<usize>,
+    fate: Fate,
+}
+
+struct Company {
+    state: u64,
+    tables: Vec<Table>,
+    jobs: Vec<(i64, String)>,
+}
+
+impl Company {
+    fn random(&mut self, below: u64) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % below
+    }
+
+    /// Layers of tables that read the ones before, some called nearly alike.
+    fn new(seed: u64) -> Company {
+        let mut company = Company { state: seed.wrapping_mul(0x2545_f491_4f6c_dd1d), tables: Vec::new(), jobs: Vec::new() };
+        let words = ["orders", "visits", "refunds", "invoices", "carts", "signups", "tickets", "prices"];
+        let count = 30 + company.random(40) as usize;
+        for at in 0..count {
+            let dataset = ["raw_copy", "staging", "marts"][at * 3 / count];
+            let word = words[company.random(8) as usize];
+            let ending = ["", "_v1", "_v2", "_daily", "_old"][company.random(5) as usize];
+            let mut name = format!("{dataset}.{word}{ending}");
+            while company.tables.iter().any(|table| table.name == name) {
+                name.push('x');
+            }
+            let reads = (0..company.random(3)).filter(|_| at > 0).map(|_| company.random(at as u64) as usize);
+            let reads: BTreeSet<usize> = reads.collect::<Vec<_>>().into_iter().collect();
+            let fate = company.fate();
+            company.tables.push(Table { name, reads: reads.into_iter().collect(), fate });
+        }
+        company
+    }
+
+    fn fate(&mut self) -> Fate {
+        let is_view = self.random(5) == 0;
+        Fate {
+            asked: [Asked::Never, Asked::Never, Asked::Never, Asked::OnlyBefore, Asked::Once, Asked::Often]
+                [self.random(6) as usize],
+            written: match is_view {
+                true => Written::Never,
+                false => [Written::Never, Written::OnlyBefore, Written::Daily][self.random(3) as usize],
+            },
+            deprecated: self.random(6) == 0,
+            owned: self.random(2) == 0,
+            is_view,
+        }
+    }
+
+    /// The verdicts that were planted.
+    fn truth(&self) -> BTreeMap<String, Verdict> {
+        let mut used: Vec<bool> =
+            self.tables.iter().map(|table| matches!(table.fate.asked, Asked::Once | Asked::Often)).collect();
+        let mut refreshed: Vec<bool> = self.tables.iter().map(|table| table.fate.written == Written::Daily).collect();
+        for (at, table) in self.tables.iter().enumerate().rev() {
+            for read in &table.reads {
+                used[*read] |= used[at];
+                // What a schedule writes daily is read daily.
+                refreshed[*read] |= table.fate.written == Written::Daily;
+            }
+        }
+        let verdict = |(at, table): (usize, &Table)| {
+            let verdict = match (used[at], refreshed[at]) {
+                (true, _) if table.fate.deprecated => Verdict::DeprecatedButUsed,
+                (true, _) => Verdict::InUse,
+                (false, true) => Verdict::OnlyRefreshed,
+                (false, false) if table.fate.owned => Verdict::Unused,
+                (false, false) => Verdict::Orphaned,
+            };
+            (format!("acme.{}", table.name), verdict)
+        };
+        self.tables.iter().enumerate().map(verdict).collect()
+    }
+
+    fn query(&self, at: usize) -> String {
+        let inputs: Vec<String> = self.tables[at].reads.iter().map(|read| format!("acme.{}", self.tables[*read].name)).collect();
+        match inputs.as_slice() {
+            [] => "SELECT 1 AS id, 2 AS amount".to_owned(),
+            [one] => format!("SELECT id, SUM(amount) AS amount FROM `{one}` GROUP BY id"),
+            [first, rest @ ..] => {
+                let joins: String = rest.iter().map(|other| format!(" LEFT JOIN {other} USING (id)")).collect();
+                format!("SELECT id, {first_name}.amount FROM {first} AS {first_name}{joins}", first_name = "base")
+            }
+        }
+    }
+
+    fn write_repository(&self, root: &Path) {
+        for (at, table) in self.tables.iter().enumerate() {
+            let folder = root.join("sql/acme").join(table.name.replace('.', "/"));
+            std::fs::create_dir_all(&folder).unwrap();
+            let (file, text) = match table.fate.is_view {
+                true => ("view.sql", format!("CREATE OR REPLACE VIEW `acme.{}` AS {}", table.name, self.query(at))),
+                false => ("query.sql", self.query(at)),
+            };
+            std::fs::write(folder.join(file), text).unwrap();
+            let mut about = format!("friendly_name: {}\n", table.name);
+            if table.fate.owned {
+                about.push_str("owners:\n- data@acme.example.com\n");
+            }
+            if table.fate.deprecated {
+                about.push_str("deprecated: true\n");
+            }
+            std::fs::write(folder.join("metadata.yaml"), about).unwrap();
+        }
+    }
+
+    fn run(&mut self, day: u64, user: &str, labels: serde_json::Value, sql: &str) {
+        let at = FIRST + (day * 86_400 + self.random(86_000)) as i64;
+        let time = |at: i64| jiff::Timestamp::from_second(at).unwrap().strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+        let line = serde_json::json!({
+            "job_id": format!("job_{}", self.jobs.len()), "job_type": "QUERY", "state": "DONE", "project_id": "acme",
+            "user_email": user, "creation_time": time(at), "start_time": time(at), "end_time": time(at + 3),
+            "query": sql, "total_bytes_processed": "1024", "error_result": null, "labels": labels,
+        });
+        self.jobs.push((at, line.to_string()));
+    }
+
+    /// A person asks for a table, in one of the ways that people have.
+    fn ask(&mut self, day: u64, at: usize) {
+        let name = self.tables[at].name.clone();
+        let (dataset, table) = name.split_once('.').unwrap();
+        let other = self.random(self.tables.len() as u64) as usize;
+        let other = self.tables[other].name.clone();
+        let person = format!("person{}@acme.example.com", self.random(5));
+        let number = self.random(1_000);
+        let sql = match self.random(8) {
+            0 => format!("SELECT * FROM acme.{name} LIMIT {number}"),
+            1 => format!("select count(*) from `acme`.`{dataset}`.`{table}` where id > {number}"),
+            2 => format!("WITH mine AS (SELECT id FROM `acme.{name}`) SELECT * FROM mine -- not acme.{other}"),
+            3 => format!("SELECT id FROM UNNEST([{number}]) AS id WHERE id IN (SELECT id FROM acme.{name})"),
+            4 => format!("SELECT 'acme.{other}' AS note, t.* FROM acme.{name} AS t"),
+            5 => format!("CREATE TEMP TABLE found AS SELECT id FROM acme.{name}; SELECT COUNT(*) FROM found"),
+            6 => format!("/* {other} */ SELECT MAX(amount) FROM acme.{name} WHERE note = '{other}'"),
+            _ => {
+                let sql =
+                    format!("-- Metabase:: userID: 4 queryType: native queryHash: 5f dashboardID: 2\nSELECT id FROM acme.{name}");
+                return self.run(day, "metabase@acme.iam.gserviceaccount.com", serde_json::json!([]), &sql);
+            }
+        };
+        self.run(day, &person, serde_json::json!([]), &sql);
+    }
+
+    fn write_log(&mut self, path: &Path) {
+        let begin = DAYS - WINDOW;
+        for day in 0..DAYS {
+            // Somebody asks for something every day, so that the log covers it.
+            self.run(day, "person0@acme.example.com", serde_json::json!([]), "SELECT 1");
+            for at in 0..self.tables.len() {
+                let fate = self.tables[at].fate;
+                if fate.written == Written::Daily || (fate.written == Written::OnlyBefore && day + 1 < begin) {
+                    let labels =
+                        serde_json::json!([{"key": "airflow-dag", "value": "daily"}, {"key": "airflow-task", "value": "t"}]);
+                    let sql = match day % 2 {
+                        0 => format!("CREATE OR REPLACE TABLE acme.{} AS {}", self.tables[at].name, self.query(at)),
+                        _ => format!("INSERT INTO acme.{} {}", self.tables[at].name, self.query(at)),
+                    };
+                    self.run(day, "airflow@acme.iam.gserviceaccount.com", labels, &sql);
+                }
+                let asks = match fate.asked {
+                    Asked::Never => false,
+                    Asked::OnlyBefore => day + 1 < begin && day % 4 == 1,
+                    Asked::Once => day == begin + 1 + at as u64 % (WINDOW - 2),
+                    Asked::Often => self.random(10) == 0 || day == begin + 5,
+                };
+                if asks {
+                    self.ask(day, at);
+                }
+            }
+        }
+        self.jobs.sort();
+        let text: String = self.jobs.iter().map(|(_, line)| format!("{line}\n")).collect();
+        std::fs::write(path, text).unwrap();
+    }
+}
+
+async fn judge(company: &mut Company) -> BTreeMap<String, Verdict> {
+    let folder = tempfile::tempdir().unwrap();
+    company.write_repository(&folder.path().join("repository"));
+    company.write_log(&folder.path().join("jobs.jsonl"));
+    let settings = "[[warehouse]]\nname = \"bigquery\"\ndialect = \"bigquery\"\ndatabase = \"acme\"\n\
+         [[source]]\nname = \"repository\"\npath = \"repository\"\nlayout = \"bigquery-etl\"\nwarehouse = \"bigquery\"\n\
+         [[log]]\nname = \"jobs\"\npath = \"jobs.jsonl\"\nwarehouse = \"bigquery\"\n";
+    std::fs::write(folder.path().join("wellspring.toml"), settings).unwrap();
+    let data = folder.path().join("data");
+    let config = Config { data: Some(data.clone()), ..Config::load(&folder.path().join("wellspring.toml")).unwrap() };
+    let catalog = Catalog::open(&data).await.unwrap();
+    assert_eq!(crawl(&config, catalog.store(), &Silent).await.unwrap().failed, []);
+    catalog.refresh().await.unwrap();
+    let ledger = catalog.view().ledger(StalenessRules::default()).await.unwrap();
+    ledger.entries.into_iter().map(|entry| (entry.asset.name, entry.judged.verdict)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_verdict_is_the_planted_one() {
+    let companies = std::env::var("WELLSPRING_COMPANIES").ok().and_then(|count| count.parse().ok()).unwrap_or(3);
+    // Of each verdict: planted and given, given, planted.
+    let mut counts: BTreeMap<Verdict, [usize; 3]> = BTreeMap::new();
+    let mut wrong = String::new();
+    for seed in 1..=companies {
+        let mut company = Company::new(seed);
+        let given = judge(&mut company).await;
+        let truth = company.truth();
+        assert_eq!(given.keys().collect::<Vec<_>>(), truth.keys().collect::<Vec<_>>(), "seed {seed}");
+        for (name, planted) in truth {
+            let given = given[&name];
+            counts.entry(given).or_default()[1] += 1;
+            counts.entry(planted).or_default()[2] += 1;
+            if given == planted {
+                counts.entry(given).or_default()[0] += 1;
+            } else {
+                let table = company.tables.iter().find(|table| name.ends_with(&format!(".{}", table.name))).unwrap();
+                writeln!(wrong, "seed {seed}: {name} is {planted:?} and called {given:?}: {:?}", table.fate).unwrap();
+            }
+        }
+    }
+    for (verdict, [right, given, planted]) in &counts {
+        println!("{:<20} precision {right}/{given}, recall {right}/{planted}", verdict.word());
+    }
+    assert_eq!(wrong, "");
+    let planted = [Verdict::DeprecatedButUsed, Verdict::OnlyRefreshed, Verdict::Orphaned, Verdict::Unused, Verdict::InUse];
+    assert!(planted.iter().all(|verdict| counts.get(verdict).is_some_and(|counts| counts[2] > 0)), "{counts:?}");
+}
