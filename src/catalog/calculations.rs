@@ -5,26 +5,22 @@ use std::{
     sync::Arc,
 };
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::{
-    CatalogError, Direction, Place, Result, View,
+    CatalogError, Place, Result, View,
     pasted_query::{KnownHere, dotted_lower},
     plain_text::first_line,
 };
 use crate::{
     insight::conflicts::name_key,
-    model::{AssetId, AssetKind, ColumnEdgeKind, ColumnId, Computation, Dialect, KnownRelation, KnownRoutine, RelationName},
+    model::{AssetId, AssetKind, ColumnId, Computation, Dialect, KnownRelation, KnownRoutine, RelationName},
     sql::{Options, Script},
     store::{AssetDetail, AssetRow, Definition},
 };
 
-/// Columns upstream of one that are looked at.
-const FARTHEST: usize = 5_000;
 /// Assets that are loaded together.
 const TOGETHER: usize = 200;
-/// Views that only hand on what they read, one behind the other.
-const MOST_VIEWS: usize = 10;
 
 /// One calculation.
 #[derive(Debug)]
@@ -277,96 +273,6 @@ impl View {
             }
         };
         tokio::task::spawn_blocking(find).await.map_err(|cause| CatalogError::broken("reading a routine", cause))
-    }
-
-    /// The asset that views which only hand on every row and column of one other lead to.
-    pub(super) fn behind_copies(&self, asset: AssetId) -> AssetId {
-        let mut at = asset;
-        for _ in 0..MOST_VIEWS {
-            match self.copied_by(at) {
-                Some(source) => at = source,
-                None => break,
-            }
-        }
-        at
-    }
-
-    /// The only asset that a view reads, where it hands on its columns under their names, every row.
-    fn copied_by(&self, asset: AssetId) -> Option<AssetId> {
-        let row = self.asset(asset).filter(|row| row.kind == AssetKind::View)?;
-        let upstream = self.graph.neighbours(row.id, Direction::Upstream);
-        let [source] = upstream.as_slice() else { return None };
-        if !self.graph.row_edges_into(asset).is_empty() {
-            return None;
-        }
-        let columns = self.graph.columns_of(asset);
-        let copies = |(column, path): &(ColumnId, &str)| {
-            let edges = self.graph.column_edges(*column, Direction::Upstream);
-            let [edge] = edges.as_slice() else { return false };
-            let Some(edge) = self.graph.edge(*edge) else { return false };
-            let same =
-                self.graph.column(edge.from).is_some_and(|(from, name)| from == *source && name.eq_ignore_ascii_case(path));
-            same && edge.kind == ColumnEdgeKind::Identity
-        };
-        (!columns.is_empty() && columns.iter().all(copies)).then_some(*source)
-    }
-
-    /// What each calculation is made of in the end, and which others it takes up on the way.
-    fn trace_calculations(&self, calculations: &mut [RunCalculation]) {
-        let places: FxHashMap<ColumnId, usize> =
-            calculations.iter().enumerate().map(|(at, calculation)| (calculation.column, at)).collect();
-        for calculation in calculations.iter_mut() {
-            let (roots, passed) = self.trace_values(calculation.asset, calculation.column);
-            calculation.roots = roots;
-            calculation.takes_up = passed.iter().filter_map(|column| places.get(column).copied()).collect();
-            calculation.takes_up.sort_unstable();
-        }
-    }
-
-    /// Assets where the values of a column begin, sorted, and the columns on the way.
-    fn trace_values(&self, asset: AssetId, column: ColumnId) -> (Vec<u32>, Vec<ColumnId>) {
-        let (columns, passed) = self.walk_values(column);
-        let mut roots: BTreeSet<u32> =
-            columns.into_iter().filter_map(|root| self.graph.column(root)).map(|(asset, _)| asset.0).collect();
-        if roots.is_empty() {
-            // What only counts rows is made of the tables it counts.
-            roots
-                .extend(self.graph.neighbours(asset, Direction::Upstream).into_iter().map(|source| self.behind_copies(source).0));
-        }
-        (roots.into_iter().collect(), passed)
-    }
-
-    /// Columns where the values of a column begin; of a count of what meets a condition, those that decide it.
-    /// None where it has no source.
-    pub(super) fn root_columns(&self, column: ColumnId) -> Vec<ColumnId> {
-        let direct = self.walk_values(column).0;
-        if direct.is_empty() { self.walk(column, |_| true).0 } else { direct }
-    }
-
-    /// Columns where the values of a column begin, and all on the way to them.
-    fn walk_values(&self, column: ColumnId) -> (Vec<ColumnId>, Vec<ColumnId>) {
-        let direct = [ColumnEdgeKind::Identity, ColumnEdgeKind::Transformation, ColumnEdgeKind::Aggregation];
-        self.walk(column, |kind| direct.contains(&kind))
-    }
-
-    /// Where the edges `followed` upstream of a column end, and all columns on the way.
-    fn walk(&self, column: ColumnId, followed: impl Fn(ColumnEdgeKind) -> bool) -> (Vec<ColumnId>, Vec<ColumnId>) {
-        let (mut seen, mut roots) = (FxHashSet::from_iter([column]), Vec::new());
-        let (mut waiting, mut passed) = (vec![column], Vec::new());
-        while let Some(at) = waiting.pop() {
-            let edges = self.graph.column_edges(at, Direction::Upstream).into_iter().filter_map(|edge| self.graph.edge(edge));
-            let from: Vec<ColumnId> = edges.filter(|edge| followed(edge.kind)).map(|edge| edge.from).collect();
-            if from.is_empty() && at != column {
-                roots.push(at);
-            }
-            for source in from {
-                if seen.len() < FARTHEST && seen.insert(source) {
-                    waiting.push(source);
-                    passed.push(source);
-                }
-            }
-        }
-        (roots, passed)
     }
 }
 

@@ -36,6 +36,7 @@ mod lineage_graph;
 mod metrics;
 mod names;
 mod open;
+mod origins;
 mod pasted_query;
 mod path_changes;
 mod people;

@@ -111,6 +111,14 @@ fn what_only_looks_different_is_no_conflict() {
             "select day, extract(year from day) y, count(distinct id) m from p group by 1, 2",
         ),
         ("select sum(a) / sum(b) m from ads where x = 1", "select sum(a) / sum(b) m from other.adverts where x = 1"),
+        ("select sum(a) * 100 / 100 m from t", "select sum(a) * 1 m from t"),
+        ("select sum(a) m from t", "select coalesce(sum(ifnull(a, 0)), 0) m from t"),
+        ("select sum(a) m from t", "select sum(case when a is not null then cast(a as int64) else 0 end) m from t"),
+        (
+            "select count(distinct id) m from t where day >= '2024-01-01'",
+            "select count(distinct id) m from t where day >= '2025-06-01' and day <= '2025-07-01'",
+        ),
+        ("select countif(a = 1 and b) m from t where b", "select countif(a = 1 and b) m from t"),
     ] {
         let (verdict, said) = differences(first, second);
         assert!(matches!(verdict, Verdict::Identical | Verdict::OtherData), "{verdict:?} {said:?}\n{first}\n{second}");
@@ -199,6 +207,67 @@ fn what_is_only_put_together_otherwise_is_not_called_different() {
     let other = "select sum(a.x) / sum(b.y) m from app.a left join app.b on a.id = b.id and a.kind = b.kind";
     let (verdict, said) = differences(one, other);
     assert_eq!(verdict, Verdict::NotCompared, "{said:?}");
+}
+
+#[test]
+fn what_another_adds_up_is_compared_in_its_place() {
+    let desktop = calculation("clicks", "select day, countif(event = 'click') m from desktop.events group by day");
+    let phone = calculation("clicks", "select day, countif(event = 'click') m from phone.events group by day");
+    let shown = Calculation {
+        takes_up: vec![1],
+        standing: Standing { declared: true, ..Standing::default() },
+        ..calculation("clicks", "select sum(clicks) m from phone.clicks_daily")
+    };
+    let groups = find_groups(&[desktop.clone(), phone, shown.clone()]);
+    assert_eq!(group(&groups, "clicks").verdict, Verdict::RollsUp, "{groups:?}");
+    let taps = calculation("clicks", "select day, countif(event = 'tap') m from phone.events group by day");
+    let groups = find_groups(&[desktop, taps, shown]);
+    let said = |group: &Group| {
+        group.classes.iter().flat_map(|class| &class.differences).map(|said| said.sentence.clone()).collect::<Vec<_>>()
+    };
+    let found = said(group(&groups, "clicks"));
+    assert!(found.iter().any(|sentence| sentence.contains("what the other adds up does so where `event = 'tap'`")), "{found:?}");
+}
+
+#[test]
+fn days_that_are_written_out_are_told_beside_what_differs_and_are_no_difference_themselves() {
+    let (verdict, said) = differences(
+        "select count(distinct id) m from t where plan = 'paid' and day >= '2024-01-01'",
+        "select count(distinct id) m from t where plan = 'free' and day >= '2025-01-01'",
+    );
+    assert_eq!(verdict, Verdict::Different);
+    let days = "is of days where `day >= '2025-01-01'`, where the other is of those where `day >= '2024-01-01'`";
+    assert_eq!(said[1], (Facet::Span, days.to_owned()), "{said:?}");
+}
+
+#[test]
+fn a_value_out_of_a_subquery_is_what_is_computed_there() {
+    let one = "select countif(a) m from web.t";
+    let other = "with x as (select id, countif(a) n from app.t group by id), y as (select id from app.u) \
+                 select n as m from y left join x on x.id = y.id";
+    let (verdict, said) = differences(one, other);
+    assert_eq!(verdict, Verdict::NotCompared, "{said:?}");
+    let (verdict, said) = differences("select count(distinct a) m from web.t", other);
+    assert_eq!(verdict, Verdict::Different);
+    assert!(said.iter().any(|(_, sentence)| sentence == "counts rows, where the other counts distinct `a`"), "{said:?}");
+    assert!(said.iter().all(|(facet, _)| *facet != Facet::Grain), "what only takes a value over says nothing of its grain");
+}
+
+#[test]
+fn a_factor_is_told_as_a_scale() {
+    let (facet, sentence) = only("select sum(a) m from t", "select 100 * sum(a) m from t");
+    let expected = "is scaled as `sum(a) * 100`, where the other is scaled as `sum(a)`";
+    assert_eq!((facet, sentence.as_str()), (Facet::Formula, expected));
+}
+
+#[test]
+fn tables_of_the_most_alike_names_take_the_same_part() {
+    let (verdict, said) = differences(
+        "select count(distinct s.client_id) m from web.last_seen s, web.deletion d where s.client_id = d.client_id and s.plan = 'a'",
+        "select count(distinct s.client_id) m from app.last_seen_joined s, app.deletions d where s.client_id = d.client_id and s.plan = 'b'",
+    );
+    assert_eq!(verdict, Verdict::Different);
+    assert_eq!(said.iter().map(|(facet, _)| *facet).collect::<Vec<_>>(), [Facet::Filter, Facet::Source], "{said:?}");
 }
 
 #[test]

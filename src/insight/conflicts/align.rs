@@ -46,6 +46,18 @@ pub(super) fn align(this: &Computation, other: &Computation) -> Aligned {
             pair(Some(one), Some(twin), &mut left, &mut right);
         }
     }
+    // Then those whose names have most words in common.
+    let mut alike: Vec<(usize, &String, &String)> = Vec::new();
+    for one in only_this.iter().filter(|one| !left.contains_key(*one)) {
+        let others = only_other.iter().filter(|another| !right.contains_key(*another));
+        alike.extend(others.map(|another| (words_in_common(one, another), one, another)).filter(|(common, ..)| *common > 0));
+    }
+    alike.sort_by(|one, other| (std::cmp::Reverse(one.0), one.1, one.2).cmp(&(std::cmp::Reverse(other.0), other.1, other.2)));
+    for (_, one, another) in alike {
+        if !left.contains_key(one) && !right.contains_key(another) {
+            pair(Some(one), Some(another), &mut left, &mut right);
+        }
+    }
     let rest: Vec<&String> = only_this.iter().filter(|one| !left.contains_key(*one)).collect();
     let others: Vec<&String> = only_other.iter().filter(|one| !right.contains_key(*one)).collect();
     match (rest.as_slice(), others.as_slice()) {
@@ -73,6 +85,14 @@ fn marked(numbers: &BTreeMap<String, usize>) -> BTreeMap<String, String> {
 fn called(numbers: &BTreeMap<String, usize>) -> Called {
     let only = numbers.len() == 1;
     numbers.iter().map(|(name, number)| (*number, if only { String::new() } else { short(name).to_owned() })).collect()
+}
+
+/// Percent of the words of two short names that both have; 0 where that is less than half.
+fn words_in_common(one: &str, another: &str) -> usize {
+    let words = |name| stem(name).split('_').filter(|word| !word.is_empty()).collect::<BTreeSet<&str>>();
+    let (mine, theirs): (BTreeSet<&str>, BTreeSet<&str>) = (words(one), words(another));
+    let percent = 100 * mine.intersection(&theirs).count() / mine.union(&theirs).count().max(1);
+    if percent < 50 { 0 } else { percent }
 }
 
 /// The short name without a version.

@@ -9,10 +9,11 @@ use serde::Serialize;
 
 use super::{
     align::{Aligned, align},
-    essence::Essence,
+    essence::{Essence, grain_unit},
     names::time_unit,
-    ratio::{Ratio, bare_value, split_ratio, without_conditions},
-    say::{Called, join, quote, quote_all, say_call, show},
+    plain::{formula, is_span, plain, puts_together, without_days},
+    ratio::{Ratio, bare_value, split_ratio, undressed},
+    say::{Called, join, quote, quote_all, say_call, shorten, show},
 };
 use crate::model::{Aggregate, Computation};
 
@@ -32,6 +33,8 @@ pub enum Facet {
     Window,
     /// What one value is for.
     Grain,
+    /// Which days, written out, the data is of.
+    Span,
     /// Which data is read.
     Source,
     /// How what is read is put together.
@@ -50,10 +53,16 @@ impl Facet {
             Facet::Aggregate => "aggregate",
             Facet::Window => "window",
             Facet::Grain => "grain",
+            Facet::Span => "days",
             Facet::Source => "source",
             Facet::Join => "join",
             Facet::Formula => "formula",
         }
+    }
+
+    /// Whether it is which data is read, not what is made of it.
+    pub(super) fn is_of_data(self) -> bool {
+        matches!(self, Facet::Source | Facet::Span)
     }
 }
 
@@ -77,6 +86,7 @@ pub(super) enum GrainMatters {
 pub(super) fn compare(this: &Essence, other: &Essence, grain: GrainMatters) -> Vec<SaidDifference> {
     let (this_shape, other_shape) = (&this.shape, &other.shape);
     let Aligned { this, other, this_called, other_called, only_this, only_other } = align(&this.computation, &other.computation);
+    let (this, other) = (plain(&this), plain(&other));
     let mut found = Found { this_called, other_called, said: Vec::new() };
     found.compare_filters(&this, &other);
     let ratios = (split_ratio(&this.expression), split_ratio(&other.expression));
@@ -95,13 +105,13 @@ pub(super) fn compare(this: &Essence, other: &Essence, grain: GrainMatters) -> V
     }
     found.compare_sources(&only_this, &only_other);
     // Where the data differs, so does how it is put together; that is told where nothing else is.
-    let only_data = found.said.iter().all(|said| matches!(said.facet, Facet::Source | Facet::Grain));
+    let only_data = found.said.iter().all(|said| said.facet.is_of_data() || said.facet == Facet::Grain);
     if only_this.is_empty() && only_other.is_empty() || only_data && this_shape != other_shape {
         found.compare_joins(&this, &other);
     }
-    let has_formula =
-        found.said.iter().any(|said| !matches!(said.facet, Facet::Source | Facet::Grain | Facet::Filter | Facet::Join));
-    if !has_formula && without_conditions(&this.expression) != without_conditions(&other.expression) {
+    let is_formula = |facet: Facet| !facet.is_of_data() && !matches!(facet, Facet::Grain | Facet::Filter | Facet::Join);
+    let has_formula = found.said.iter().any(|said| is_formula(said.facet));
+    if !has_formula && formula(&this.expression) != formula(&other.expression) {
         found.compare_formulas(&this.expression, &other.expression);
     }
     found.said.sort();
@@ -121,8 +131,15 @@ impl Found {
     }
 
     fn compare_filters(&mut self, this: &Computation, other: &Computation) {
-        let (mut left, mut right) = only(&this.filters, &other.filters);
+        let (left, right) = only(&this.filters, &other.filters);
+        let apart = |filters: Vec<String>| {
+            let (spans, filters): (Vec<_>, Vec<_>) = filters.into_iter().partition(|filter| is_span(filter));
+            let filters: Vec<String> = filters.into_iter().filter(|filter| !puts_together(filter)).collect();
+            (spans, filters)
+        };
+        let ((my_days, mut left), (their_days, mut right)) = (apart(left), apart(right));
         self.say_filters(&mut left, &mut right, "keeps only rows where", "keeps those where");
+        self.say_spans(&my_days, &their_days);
         let (mut left, mut right) = only(&this.having, &other.having);
         self.say_filters(&mut left, &mut right, "keeps only groups where", "keeps those where");
         for (call, mine, theirs) in conditions_of_twins(&this.aggregates, &other.aggregates) {
@@ -149,8 +166,20 @@ impl Found {
         }
     }
 
+    fn say_spans(&mut self, mine: &[String], theirs: &[String]) {
+        let (one, another) = (quote_all(mine, &self.this_called), quote_all(theirs, &self.other_called));
+        let sentence = match (mine.is_empty(), theirs.is_empty()) {
+            (true, true) => return,
+            (false, true) => format!("is of days where {one}, where the other is of all"),
+            (true, false) => format!("is of all days, where the other is of those where {another}"),
+            (false, false) => format!("is of days where {one}, where the other is of those where {another}"),
+        };
+        self.say(Facet::Span, sentence);
+    }
+
     /// Conditions that only one has; of pairs that differ in constants alone each is told beside its twin.
     fn say_filters(&mut self, left: &mut Vec<String>, right: &mut Vec<String>, keeps: &str, other_keeps: &str) {
+        self.drop_alike(left, right);
         let mut at = 0;
         while let Some(one) = left.get(at).cloned() {
             let Some(twin) = right.iter().position(|other| without_constants(other) == without_constants(&one)) else {
@@ -173,8 +202,17 @@ impl Found {
         self.say(Facet::Filter, sentence);
     }
 
+    /// Leaves out what reads alike on both sides: it is told by where it comes from, as a difference of the data.
+    fn drop_alike(&self, left: &mut Vec<String>, right: &mut Vec<String>) {
+        left.retain(|one| {
+            let shown = show(one, &self.this_called);
+            let twin = right.iter().position(|other| show(other, &self.other_called) == shown);
+            twin.map(|at| right.remove(at)).is_none()
+        });
+    }
+
     fn compare_ratios(&mut self, this: &Ratio, other: &Ratio) -> bool {
-        let same = |one: &str, another: &str| without_conditions(one) == without_conditions(another);
+        let same = |one: &str, another: &str| formula(one) == formula(another);
         let (above, below) = (same(&this.numerator, &other.numerator), same(&this.denominator, &other.denominator));
         if !below {
             let (one, another) = (quote(&this.denominator, &self.this_called), quote(&other.denominator, &self.other_called));
@@ -205,7 +243,8 @@ impl Found {
             calls.dedup();
             calls
         };
-        let (left, right) = only(&calls(this), &calls(other));
+        let (mut left, mut right) = only(&calls(this), &calls(other));
+        self.drop_alike(&mut left, &mut right);
         if left.is_empty() && right.is_empty() {
             return;
         }
@@ -228,7 +267,8 @@ impl Found {
     }
 
     fn compare_windows(&mut self, this: &Computation, other: &Computation) {
-        let (left, right) = only(&this.windows, &other.windows);
+        let (mut left, mut right) = only(&this.windows, &other.windows);
+        self.drop_alike(&mut left, &mut right);
         let (mine, theirs) = (quote_all(&left, &self.this_called), quote_all(&right, &self.other_called));
         let sentence = match (left.is_empty(), right.is_empty()) {
             (true, true) => return,
@@ -240,8 +280,9 @@ impl Found {
     }
 
     fn compare_grain(&mut self, this: &Computation, other: &Computation) {
-        let unit = |it: &Computation| it.grain.as_deref().map(super::essence::grain_unit).unwrap_or_default();
-        let (one, another) = (unit(this), unit(other));
+        // What only takes a value over has the grain of where that is made.
+        let (Some(mine), Some(theirs)) = (&this.grain, &other.grain) else { return };
+        let (one, another) = (grain_unit(mine), grain_unit(theirs));
         if one == another {
             return;
         }
@@ -262,11 +303,19 @@ impl Found {
 
     fn compare_joins(&mut self, this: &Computation, other: &Computation) {
         let facet = Facet::Join;
-        if this.joins != other.joins {
-            let (one, another) = (quote(&this.joins, &self.this_called), quote(&other.joins, &self.other_called));
-            self.say(facet, format!("puts together {one}, where the other puts together {another}"));
+        let put_together = |it: &Computation, called: &Called| {
+            let conditions = it.filters.iter().filter(|filter| puts_together(filter)).map(|filter| show(filter, called));
+            let joins = [show(&it.joins, called)].into_iter().filter(|joins| !joins.is_empty());
+            joins.chain(conditions).collect::<Vec<_>>().join(" where ")
+        };
+        let (one, another) = (put_together(this, &self.this_called), put_together(other, &self.other_called));
+        if this.joins != other.joins && one != another {
+            let only_table = |text: String| if text.is_empty() { "one table as it is".to_owned() } else { shorten(&text) };
+            self.say(facet, format!("puts together {}, where the other takes {}", only_table(one), only_table(another)));
         }
-        let (left, right) = only(&this.subqueries, &other.subqueries);
+        let all = |it: &Computation| it.subqueries.iter().map(|subquery| without_days(subquery)).collect::<Vec<_>>();
+        let (mut left, mut right) = only(&all(this), &all(other));
+        self.drop_alike(&mut left, &mut right);
         if !left.is_empty() || !right.is_empty() {
             let way = |pieces: &[String], called: &Called| match pieces.is_empty() {
                 true => "no such step".to_owned(),
@@ -278,16 +327,15 @@ impl Found {
     }
 
     fn compare_formulas(&mut self, this: &str, other: &str) {
-        let (one, another) = (show(bare_value(this), &self.this_called), show(bare_value(other), &self.other_called));
-        let sentence = match one == another {
-            true => "rounds, scales or fills in for nothing otherwise than the other".to_owned(),
-            false => format!(
-                "computes {}, where the other computes {}",
-                quote(this, &self.this_called),
-                quote(other, &self.other_called)
-            ),
+        let (one, another) = (show(this, &self.this_called), show(other, &self.other_called));
+        let words = match formula(bare_value(this)) == formula(bare_value(other)) {
+            true => "is scaled as",
+            false => "computes",
         };
-        self.say(Facet::Formula, sentence);
+        // What reads alike differs in where it is computed, which is told as a difference of the data.
+        if show(undressed(this), &self.this_called) != show(undressed(other), &self.other_called) {
+            self.say(Facet::Formula, format!("{words} {}, where the other {words} {}", shorten(&one), shorten(&another)));
+        }
     }
 }
 

@@ -4,7 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Aggregate, Computation};
 
-use super::{names::time_unit, ratio::bare_value};
+use super::{
+    names::time_unit,
+    plain::{drop_repeated_filters, is_span, without_days},
+    ratio::bare_value,
+};
 
 /// Around the number of a source whose name does not matter.
 pub(super) const OPEN: char = '⟦';
@@ -29,14 +33,18 @@ impl Essence {
     pub(super) fn new(computation: &Computation) -> Essence {
         let mut computation = computation.clone();
         computation.filters.retain(|filter| !is_load_filter(filter));
+        drop_repeated_filters(&mut computation);
         let mut nameless = with_names(&computation, &by_appearance(&computation));
+        nameless.filters.retain(|filter| !is_span(filter));
+        nameless.subqueries.iter_mut().for_each(|subquery| *subquery = without_days(subquery));
         nameless.sources.clear();
         let unit = computation.grain.as_deref().map(grain_unit).unwrap_or_default();
         nameless.grain = None;
         let adds_up = adds_up(&computation);
+        let nameless = nameless.to_string();
         Essence {
             print: computation.fingerprint(),
-            shape: if adds_up { nameless.to_string() } else { format!("{nameless}\nby {unit}") },
+            shape: if adds_up { nameless } else { format!("{nameless}\nby {unit}") },
             adds_up,
             rolls_up: rolls_up(&computation),
             computation,

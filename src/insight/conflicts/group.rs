@@ -30,7 +30,8 @@ pub(super) fn judge_group(known: &Known<'_>, key: &str, members: &[usize]) -> Op
     let mut shapes: Vec<Vec<usize>> = shapes.into_values().collect();
     shapes.sort_by_key(|shape| (!shape.contains(&suggested.calculation), std::cmp::Reverse(shape.len()), shape.first().copied()));
     let reference = suggested.calculation;
-    let classes: Vec<Class> = shapes.iter().map(|shape| known.judge_class(key, reference, shape)).collect();
+    let group = Members { key, members: &members, reference };
+    let classes: Vec<Class> = shapes.iter().map(|shape| known.judge_class(&group, shape)).collect();
     let verdict = group_verdict(&classes);
     let print = known.print_of(&classes);
     Some(Group { key: key.to_owned(), verdict, classes, rolled_up, suggested, print })
@@ -49,6 +50,14 @@ fn group_verdict(classes: &[Class]) -> Verdict {
         return if only.variants.len() > 1 { Verdict::OtherData } else { Verdict::Identical };
     }
     classes.iter().skip(1).map(|class| class.verdict).min().unwrap_or(Verdict::Identical)
+}
+
+/// The calculations of a name.
+struct Members<'a> {
+    key: &'a str,
+    members: &'a [usize],
+    /// The one that the others are compared with.
+    reference: usize,
 }
 
 impl Known<'_> {
@@ -70,7 +79,8 @@ impl Known<'_> {
         self.essences[at].as_ref().is_some_and(|essence| essence.rolls_up)
     }
 
-    fn judge_class(&self, key: &str, reference: usize, shape: &[usize]) -> Class {
+    fn judge_class(&self, group: &Members<'_>, shape: &[usize]) -> Class {
+        let reference = group.reference;
         let mut variants: BTreeMap<u128, Vec<usize>> = BTreeMap::new();
         for (number, at) in (0_u128..).zip(shape) {
             variants.entry(self.essences[*at].as_ref().map_or(number, |essence| essence.print)).or_default().push(*at);
@@ -81,22 +91,37 @@ impl Known<'_> {
             let verdict = if variants.len() > 1 { Verdict::OtherData } else { Verdict::Identical };
             return Class { verdict, differences: Vec::new(), variants };
         }
-        let nearest = self.nearest(reference, shape);
-        let (Some(other), Some(this)) = (&self.essences[reference], nearest.and_then(|at| self.essences[at].as_ref())) else {
+        let nearest = self.nearest(reference, shape).unwrap_or(reference);
+        let (this_at, other_at) = (self.base(nearest, group.members), self.base(reference, group.members));
+        if this_at == other_at {
+            return Class { verdict: Verdict::RollsUp, differences: Vec::new(), variants };
+        }
+        let (Some(other), Some(this)) = (&self.essences[other_at], &self.essences[this_at]) else {
             return Class { verdict: Verdict::NotCompared, differences: Vec::new(), variants };
         };
-        let this_at = nearest.unwrap_or(reference);
-        let differences = compare(this, other, self.grain_matters(this_at, reference, this));
-        let rolls_up = self.takes_up(this_at, reference) || self.takes_up(reference, this_at);
+        let mut differences = compare(this, other, self.grain_matters(this_at, other_at, this));
+        let through = Through { this: this_at != nearest, other: other_at != reference };
+        differences.iter_mut().for_each(|said| said.sentence = through.say(&said.sentence));
+        let all_of = |is_one: &dyn Fn(Facet) -> bool| differences.iter().all(|said| is_one(said.facet));
         let verdict = match () {
-            () if rolls_up => Verdict::RollsUp,
-            () if is_generic(key) && self.are_disjoint(reference, shape) => Verdict::Unrelated,
-            () if differences.is_empty() => Verdict::OtherData,
+            () if this.shape == other.shape => Verdict::RollsUp,
+            () if is_generic(group.key) && self.are_disjoint(reference, shape) => Verdict::Unrelated,
+            () if all_of(&Facet::is_of_data) => Verdict::OtherData,
             // The value is calculated alike; whether it matters how the data is put together nobody can say.
-            () if differences.iter().all(|said| matches!(said.facet, Facet::Source | Facet::Join)) => Verdict::NotCompared,
+            () if all_of(&|facet| facet.is_of_data() || facet == Facet::Join) => Verdict::NotCompared,
             () => Verdict::Different,
         };
         Class { verdict, differences, variants }
+    }
+
+    /// What a calculation only adds up, where that is one of `members`; else itself.
+    fn base(&self, at: usize, members: &[usize]) -> usize {
+        if !self.rolls_up(at) {
+            return at;
+        }
+        let sources = self.calculations[at].takes_up.iter().copied().filter(|other| *other != at && members.contains(other));
+        // Of several on the way, the one that calculates.
+        sources.min_by_key(|other| (self.rolls_up(*other) || self.essences[*other].is_none(), *other)).unwrap_or(at)
     }
 
     /// The one of `shape` that reads what the reference reads, else the first.
@@ -104,10 +129,6 @@ impl Known<'_> {
         let sources = |at: usize| self.essences[at].as_ref().map(|essence| &essence.computation.sources);
         let same = shape.iter().find(|at| sources(**at) == sources(reference));
         same.or(shape.first()).copied()
-    }
-
-    fn takes_up(&self, this: usize, other: usize) -> bool {
-        self.rolls_up(this) && self.calculations[this].takes_up.contains(&other)
     }
 
     fn grain_matters(&self, this: usize, other: usize, essence: &Essence) -> GrainMatters {
@@ -129,5 +150,19 @@ impl Known<'_> {
         prints.sort_unstable();
         let bytes: Vec<u8> = prints.iter().flat_map(|print| print.to_le_bytes()).collect();
         xxhash_rust::xxh3::xxh3_128(&bytes)
+    }
+}
+
+/// Whether what is compared is what the calculations of a group add up, and not they themselves.
+struct Through {
+    this: bool,
+    other: bool,
+}
+
+impl Through {
+    /// A sentence about what is compared as one about the calculation of the group.
+    fn say(&self, sentence: &str) -> String {
+        let told = if self.other { sentence.replace("the other", "what the other adds up") } else { sentence.to_owned() };
+        if self.this { format!("adds up what {told}") } else { told }
     }
 }

@@ -10,6 +10,7 @@ mod essence;
 mod group;
 mod mark;
 mod names;
+mod plain;
 mod ratio;
 mod say;
 mod suggest;
@@ -115,7 +116,7 @@ impl Verdict {
             }
             Verdict::Renamed => "The normal forms are the same, letter by letter, and the names are not.",
             Verdict::OtherData => {
-                "The normal forms are the same but for the tables they read, or for keys that the values are split by."
+                "The normal forms are the same but for the tables they read, the days that are written out, what stands in for no value, or keys that the values are split by."
             }
             Verdict::NotCompared => {
                 "At least one has SQL for which no normal form is known, or the two calculate alike from data that is put together otherwise; nothing is claimed."

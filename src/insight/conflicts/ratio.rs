@@ -17,8 +17,18 @@ pub(super) fn split_ratio(value: &str) -> Option<Ratio> {
     Some(Ratio { numerator: bare_value(numerator).to_owned(), denominator: bare_value(denominator).to_owned() })
 }
 
-/// A value without what only dresses it: brackets, rounding, NULL made nought, a factor of hundred.
+/// A value without what only dresses it: see [`undressed`]; and without a factor of hundred.
 pub(super) fn bare_value(value: &str) -> &str {
+    let mut bare = undressed(value);
+    while let Some(inner) = ["100", "100.0", "1.0"].iter().find_map(|factor| without_factor(bare, factor)) {
+        bare = undressed(inner);
+    }
+    bare
+}
+
+/// A value without brackets, rounding, what stands in for NULL, the type it is given, and the subquery that it is
+/// taken over from.
+pub(super) fn undressed(value: &str) -> &str {
     let mut bare = value.trim();
     loop {
         let inner = in_brackets(bare)
@@ -26,12 +36,40 @@ pub(super) fn bare_value(value: &str) -> &str {
             .or_else(|| first_argument(bare, "coalesce"))
             .or_else(|| first_argument(bare, "nullif"))
             .or_else(|| cast_of(bare))
-            .or_else(|| ["100", "100.0", "1.0"].iter().find_map(|factor| without_factor(bare, factor)));
+            .or_else(|| taken_over(bare));
         match inner {
             Some(inner) if inner.len() < bare.len() => bare = inner.trim(),
             _ => return bare,
         }
     }
+}
+
+/// The value in a subquery that a value is.
+fn taken_over(text: &str) -> Option<&str> {
+    let end = closing_brace(text)?;
+    let number = text[end + 1..].strip_prefix("@q")?;
+    number.chars().all(|letter| letter.is_ascii_digit()).then_some(&text[1..end])
+}
+
+/// The place of the brace that closes the one that a text begins with.
+fn closing_brace(text: &str) -> Option<usize> {
+    let (mut depth, mut quoted) = (0_u32, false);
+    for (at, letter) in text.char_indices() {
+        match letter {
+            '\'' => quoted = !quoted,
+            _ if quoted => {}
+            '{' => depth += 1,
+            '}' => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return Some(at);
+                }
+            }
+            _ if depth == 0 => return None,
+            _ => {}
+        }
+    }
+    None
 }
 
 fn in_brackets(text: &str) -> Option<&str> {
@@ -55,7 +93,7 @@ fn cast_of(text: &str) -> Option<&str> {
 }
 
 /// What stands between the brackets, where the text is one call of `function`.
-fn whole_call<'t>(text: &'t str, function: &str) -> Option<&'t str> {
+pub(super) fn whole_call<'t>(text: &'t str, function: &str) -> Option<&'t str> {
     let rest = text.strip_prefix(function)?;
     let inner = rest.strip_prefix('(')?.strip_suffix(')')?;
     (closing(text, function.len())? == text.len() - 1).then_some(inner)
@@ -87,7 +125,7 @@ pub(super) fn top_level(text: &str, mark: &str) -> Option<usize> {
 }
 
 /// The place of the bracket that closes the one at `open`.
-fn closing(text: &str, open: usize) -> Option<usize> {
+pub(super) fn closing(text: &str, open: usize) -> Option<usize> {
     let (mut depth, mut quoted) = (0_u32, false);
     for (at, letter) in text.char_indices().skip_while(|(at, _)| *at < open) {
         match letter {

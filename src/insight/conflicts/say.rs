@@ -12,7 +12,11 @@ pub(super) type Called = BTreeMap<usize, String>;
 
 /// A piece in backticks, on one line, shortened.
 pub(super) fn quote(piece: &str, called: &Called) -> String {
-    let shown = show(piece, called);
+    shorten(&show(piece, called))
+}
+
+/// A text in backticks, shortened.
+pub(super) fn shorten(shown: &str) -> String {
     match shown.chars().count() > LONGEST_PIECE {
         true => format!("`{}…`", shown.chars().take(LONGEST_PIECE).collect::<String>()),
         false => format!("`{shown}`"),

@@ -4,7 +4,7 @@ use sqlparser::ast::{self, BinaryOperator as B, Expr, UnaryOperator as U, Value}
 
 use super::{
     names::{self, Scope, fields},
-    normal::{case, chain, compare, negative, not},
+    normal::{case, chain, compare, divide, negative, not},
     term::{Formed, NoForm, Term, Word, apply},
     translate::Translator,
 };
@@ -296,6 +296,7 @@ fn operator(op: &B, left: Term, right: Term) -> Term {
         B::Gt => compare(">", left, right),
         B::GtEq => compare(">=", left, right),
         B::Spaceship => compare("is not distinct from", left, right),
+        B::Divide => divide(left, right),
         B::BitwiseAnd => apply("&", vec![left, right]),
         B::BitwiseOr => apply("|", vec![left, right]),
         other => apply(&other.to_string().to_lowercase(), vec![left, right]),

@@ -1,7 +1,7 @@
 //! Subqueries are merged into the query around them wherever that changes no value.
 
 use super::{
-    normal::{aggregate, case, chain, compare, conjuncts, negative, not},
+    normal::{aggregate, case, chain, compare, conjuncts, divide, negative, not},
     term::{Block, Formed, From, InputId, Limit, NoForm, Output, Rows, Source, Term, Window, Word, apply},
 };
 
@@ -292,6 +292,10 @@ fn rebuild(name: &str, mut arguments: Vec<Term>) -> Term {
         ("and" | "or" | "+" | "*" | "||" | "coalesce" | "plus in order", _) => chain(name, arguments),
         ("neg", 1) => negative(arguments.remove(0)),
         ("not", 1) => not(arguments.remove(0)),
+        ("/", 2) => {
+            let below = arguments.remove(1);
+            divide(arguments.remove(0), below)
+        }
         ("=" | "<>" | "<" | "<=", 2) => {
             let right = arguments.remove(1);
             compare(name, arguments.remove(0), right)

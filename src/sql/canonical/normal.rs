@@ -65,6 +65,9 @@ fn arithmetic(name: &str, operands: Vec<Term>) -> Term {
             _ => kept.push(operand),
         }
     }
+    // What is times one, or plus nought, is what it is.
+    let neutral = if name == "+" { 0 } else { 1 };
+    let number = number.filter(|number| *number != neutral || kept.is_empty());
     kept.extend(number.map(|number| Term::constant(&number.to_string())));
     match kept.len() {
         1 => kept.remove(0),
@@ -186,6 +189,23 @@ fn null_if(left: &Term, right: &Term, value: &Term) -> Option<Term> {
     match (&**name, operands.as_slice()) {
         ("/", [above, below]) if below == tested && other.is_constant("0") => Some(safe_divide(above.clone(), below.clone())),
         _ => None,
+    }
+}
+
+/// `above / below`; a whole factor that is divided out again is none.
+pub(super) fn divide(above: Term, below: Term) -> Term {
+    let Some(divisor) = whole(&below).filter(|divisor| *divisor != 0) else { return apply("/", vec![above, below]) };
+    match above {
+        above if divisor == 1 => above,
+        Term::Apply(name, mut factors) if &*name == "*" => match factors.iter().position(|factor| whole(factor) == Some(divisor))
+        {
+            Some(at) => {
+                factors.remove(at);
+                chain("*", factors)
+            }
+            None => apply("/", vec![Term::Apply(name, factors), below]),
+        },
+        above => apply("/", vec![above, below]),
     }
 }
 

@@ -29,7 +29,9 @@ pub(super) fn print(block: &Block) -> Formed<Computation> {
     let parts = printer.block(block, Some(value), 0)?;
     let mut aggregates = Vec::new();
     let mut windows = Vec::new();
-    printer.collect(value, &mut aggregates, &mut windows)?;
+    // A value that only comes out of a subquery is what is computed there.
+    let looks_inside = block.group.is_none();
+    printer.collect(value, looks_inside, 0, &mut aggregates, &mut windows)?;
     aggregates.sort();
     aggregates.dedup();
     windows.sort();
@@ -473,16 +475,31 @@ impl<'r> Printer<'r> {
         Ok(if bare { text } else { format!("({text})") })
     }
 
-    fn collect(&mut self, term: &'r Term, aggregates: &mut Vec<model::Aggregate>, windows: &mut Vec<String>) -> Formed<()> {
+    fn collect(
+        &mut self,
+        term: &'r Term,
+        looks_inside: bool,
+        depth: u32,
+        aggregates: &mut Vec<model::Aggregate>,
+        windows: &mut Vec<String>,
+    ) -> Formed<()> {
         match term {
             Term::Aggregate(aggregate) => {
-                let filters = self.sorted(&aggregate.filters, 0)?;
-                aggregates.push(model::Aggregate { call: self.aggregate_call(aggregate, 0)?, filters });
+                let filters = self.sorted(&aggregate.filters, depth)?;
+                aggregates.push(model::Aggregate { call: self.aggregate_call(aggregate, depth)?, filters });
             }
-            Term::Window(_) => windows.push(self.term(term, 0)?),
+            Term::Window(_) => windows.push(self.term(term, depth)?),
             Term::Apply(_, arguments) => {
                 for argument in arguments {
-                    self.collect(argument, aggregates, windows)?;
+                    self.collect(argument, looks_inside, depth, aggregates, windows)?;
+                }
+            }
+            Term::Column(id, name) if looks_inside && depth <= TALLEST => {
+                let Some(Label { depth, rows: Some(Rows::Block(block)), .. }) = self.labels.get(id).cloned() else {
+                    return Ok(());
+                };
+                if let Found::Term(inner) = output_of(block, name)? {
+                    self.collect(inner, block.group.is_none(), depth + 1, aggregates, windows)?;
                 }
             }
             Term::Column(..) | Term::Name(_) | Term::Constant(_) | Term::Query(..) => {}
