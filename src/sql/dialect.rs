@@ -243,7 +243,12 @@ impl base::Dialect for Grammar {
         let before_join = matches!(&parser.get_current_token().token, Token::Word(word) if word.quote_style.is_none()
             && ["positional", "asof"].iter().any(|kind| word.value.eq_ignore_ascii_case(kind)))
             && matches!(&parser.peek_token_ref().token, Token::Word(word) if matches!(word.keyword, Keyword::JOIN | Keyword::LEFT));
-        !(before_join && !explicit && self.is(&[Dialect::DuckDb])) && self.base.is_table_factor_alias(explicit, keyword, parser)
+        // `orders start`, where it does not begin Oracle's and Snowflake's START WITH.
+        let is_start = *keyword == Keyword::START
+            && !matches!(&parser.peek_token_ref().token, Token::Word(word) if word.keyword == Keyword::WITH);
+        is_start
+            || !(before_join && !explicit && self.is(&[Dialect::DuckDb]))
+                && self.base.is_table_factor_alias(explicit, keyword, parser)
     }
 
     fn is_identifier_generating_function_name(&self, ident: &Ident, name_parts: &[ObjectNamePart]) -> bool {

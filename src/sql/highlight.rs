@@ -223,4 +223,13 @@ mod tests {
             ]
         );
     }
+
+    #[test]
+    fn no_token_is_empty() {
+        for text in ["a..0..1", "...0...", "x.1.2", "..5e3", "1..2"] {
+            let spans: Vec<Span> = highlight(text, Dialect::BigQuery).into_iter().map(|(span, _)| span).collect();
+            assert!(spans.iter().all(|span| span.end > span.start), "{text}: {spans:?}");
+            assert_eq!(spans.iter().map(|span| span.of(text)).collect::<String>(), text);
+        }
+    }
 }

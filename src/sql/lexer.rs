@@ -270,7 +270,7 @@ impl<'t> Lexer<'t> {
                 self.take(2, Kind::Comment)
             }
             b'0'..=b'9' => self.number(),
-            b'.' if self.peek(1).is_ascii_digit() && !self.follows_name() => self.number(),
+            b'.' if self.peek(1).is_ascii_digit() && !self.follows_name() && !self.follows_period() => self.number(),
             b'$' if self.rules.dollar && self.opens_dollar() => self.dollar(),
             b'$' if self.peek(1).is_ascii_alphanumeric() && !self.rules.starts.contains(&b'$') => self.parameter(),
             b'@' if self.rules.at_parameter => self.at_sign(),
@@ -315,6 +315,10 @@ impl<'t> Lexer<'t> {
     }
 
     /// Whether the token before touches this place and is a name, so that `.1` belongs to it.
+    fn follows_period(&self) -> bool {
+        self.last.is_some_and(|last| last.kind == Kind::Period && last.end as usize == self.at)
+    }
+
     fn follows_name(&self) -> bool {
         self.last.is_some_and(|last| {
             last.end as usize == self.at
@@ -502,13 +506,12 @@ impl<'t> Lexer<'t> {
             }
             return Kind::Number;
         }
-        let start = self.at;
+        let (start, after_period) = (self.at, self.follows_period());
         self.digits();
         if self.rules.digit_start && self.is_name_part(self.peek(0)) && !self.is_exponent() && !self.is_suffix() {
             self.at = start;
             return self.word();
         }
-        let after_period = self.last.is_some_and(|last| last.kind == Kind::Period && last.end as usize == start);
         if self.peek(0) == b'.'
             && !(after_period || self.peek(1) == b'_' || self.peek(1).is_ascii_alphabetic() && self.peek(1) | 32 != b'e')
         {

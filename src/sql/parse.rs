@@ -352,7 +352,7 @@ impl Reader<'_> {
         let start = place.parse::<usize>().map_or(end, |column| column.saturating_sub(1));
         let at = tokens.iter().find(|token| token.start as usize >= start).map_or(Span::new(end, end), |token| token.span());
         let (reads, writes) = self.relations(tokens);
-        Body::Failed { message: message.to_owned(), at, reads, writes }
+        Body::Failed { message: shorten(message), at, reads, writes }
     }
 
     fn too_deep(&self, tokens: &[Token]) -> Body {
@@ -500,6 +500,17 @@ impl Drop for Parsed {
         let body = std::mem::replace(&mut self.body, Body::Nothing);
         with_deep_stack(self.height, || drop(body));
     }
+}
+
+/// A message in one line, of bounded length: a parser may quote a whole literal.
+fn shorten(message: &str) -> String {
+    const LONGEST: usize = 160;
+    let mut words = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((cut, _)) = words.char_indices().nth(LONGEST) {
+        words.truncate(cut);
+        words.push('…');
+    }
+    words
 }
 
 #[cfg(test)]
