@@ -159,20 +159,25 @@ async fn prepare_projects(
     config: &Config,
     store: &Store,
     progress: &dyn CrawlProgress,
-    mut sources: Vec<SourceInput>,
+    sources: Vec<SourceInput>,
 ) -> Result<Vec<SourceInput>, CrawlError> {
-    for source in sources.iter_mut().filter(|source| !source.projects.is_empty()) {
+    let mut prepared = Vec::with_capacity(sources.len());
+    for mut source in sources {
+        if source.projects.is_empty() {
+            prepared.push(source);
+            continue;
+        }
         let missing = source.documents.iter().filter(|document| document.text.is_none());
         let missing: Vec<u128> = missing.map(|document| document.digest).collect();
         let texts = if missing.is_empty() { HashMap::new() } else { store.texts(&missing).await? };
-        let (limits, mut taken) = (config.limits, source.clone());
-        *source = run_blocking(progress, move |_| {
-            dbt::prepare(&mut taken, &limits, texts)?;
-            Ok(taken)
-        })
-        .await?;
+        let limits = config.limits;
+        let done = run_blocking(progress, move |_| {
+            dbt::prepare(&mut source, &limits, texts)?;
+            Ok(source)
+        });
+        prepared.push(done.await?);
     }
-    Ok(sources)
+    Ok(prepared)
 }
 
 /// The files of decisions of every source that was read; those of others stand as they were.
