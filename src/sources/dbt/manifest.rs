@@ -342,7 +342,7 @@ impl<'a> Reader<'a> {
             target: Some(item.relation()),
             defaults: (item.database.clone(), item.schema.clone()),
             dialect: self.setting.dialect,
-            templated: text.contains("{{") || text.contains("{%"),
+            templated: ["{{", "{%", "{#"].iter().any(|tag| text.contains(tag)),
             variables: Vec::new(),
             composed: Some(Box::new(Composed { lines, ..Composed::default() })),
             text,

@@ -101,7 +101,7 @@ pub(super) struct Semantics {
 
 /// Reads a property file of this path.
 pub(super) fn read_semantics(root: &Node, path: &str, docs: &super::docs::Blocks) -> Semantics {
-    let mut reader = Reader { path: Arc::from(path), docs, read: Semantics::default() };
+    let mut reader = Reader { path: Arc::from(path), docs, read: Semantics::default(), apart: Vec::new() };
     for entry in items(root, "semantic_models") {
         reader.read_semantic_model(entry);
     }
@@ -111,7 +111,13 @@ pub(super) fn read_semantics(root: &Node, path: &str, docs: &super::docs::Blocks
     for entry in items(root, "metrics") {
         reader.read_metric(entry, None);
     }
-    reader.read
+    let Reader { mut read, apart, .. } = reader;
+    for (model, measure) in apart {
+        if let Some(model) = read.models.iter_mut().find(|known| known.name == model) {
+            model.measures.push(measure);
+        }
+    }
+    read
 }
 
 fn items<'a>(node: &'a Node, key: &str) -> &'a [Arc<Node>] {
@@ -131,6 +137,8 @@ struct Reader<'a> {
     path: Arc<str>,
     docs: &'a super::docs::Blocks,
     read: Semantics,
+    /// Measures that metrics of a manifest state themselves, with their semantic model.
+    apart: Vec<(String, Measure)>,
 }
 
 impl Reader<'_> {
@@ -235,6 +243,16 @@ impl Reader<'_> {
             model.measures.push(self.measure(entry, &name, "agg"));
             let input = Input { name: name.clone(), alias: None, filters: Vec::new(), line: entry.line, is_metric: false };
             let kind = if kind.is_empty() { "simple".to_owned() } else { kind };
+            return self.push_metric(entry, name, kind, Some(Shape::Simple(input)));
+        }
+        let params = entry.get("type_params").and_then(|params| Some((params, params.get("metric_aggregation_params")?)));
+        if let Some((params, stated)) = params
+            && let Some(model) = word(stated, "semantic_model")
+        {
+            let mut measure = self.measure(stated, &name, "agg");
+            measure.expr = self.sql_or(params, "expr", &name);
+            self.apart.push((model, measure));
+            let input = Input { name: name.clone(), alias: None, filters: Vec::new(), line: entry.line, is_metric: false };
             return self.push_metric(entry, name, kind, Some(Shape::Simple(input)));
         }
         let shape = self.shape(entry, &kind);
