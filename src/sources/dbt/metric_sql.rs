@@ -29,7 +29,8 @@ pub(super) struct Writer<'a> {
     pub(super) stand_ins: Vec<(String, RelationName)>,
     /// What could not be found: (1-based line in the metric's file, sentence).
     pub(super) missing: Vec<(u32, String)>,
-    subqueries: usize,
+    /// How the parts in FROM are called so far.
+    aliases: Vec<String>,
 }
 
 /// A semantic model in FROM, with the columns that are asked of it.
@@ -56,7 +57,7 @@ impl<'a> Writer<'a> {
         metric: &'a Metric,
         name_of: &'a dyn Fn(&str) -> RelationName,
     ) -> Writer<'a> {
-        Writer { lexicon, dialect, metric, name_of, stand_ins: Vec::new(), missing: Vec::new(), subqueries: 0 }
+        Writer { lexicon, dialect, metric, name_of, stand_ins: Vec::new(), missing: Vec::new(), aliases: Vec::new() }
     }
 
     /// The SELECT of the metric, with a column of its name.
@@ -151,9 +152,13 @@ impl<'a> Writer<'a> {
             primary: None,
             time: None,
         });
-        self.subqueries += 1;
         let model: &'a SemanticModel = self.lexicon.models.get(model).copied().unwrap_or_else(|| LazyLock::force(&NONE));
-        let alias = format!("{}_{}", plain_name(&model.name), self.subqueries);
+        let plain = plain_name(&model.name);
+        let alias = match self.aliases.iter().filter(|known| **known == plain).count() {
+            0 => plain.clone(),
+            more => format!("{plain}_{}", more + 1),
+        };
+        self.aliases.push(plain);
         Part { alias, model, columns: Vec::new(), key: None, conditions: Vec::new() }
     }
 
