@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    CampaignAnswer, CampaignItem, Catalog, CatalogError, Decided, Edit, FieldChange, Result, conflict_notes::check_may_edit,
-    state::now,
+    CampaignAnswer, CampaignItem, Catalog, CatalogError, Decided, Edit, FieldChange, Result, checks::check_may_edit, state::now,
 };
 use crate::{
     model::{Actor, StatedDeprecation, StatedValue},

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
-    CampaignAnswer, Catalog, CatalogError, Decided, Finding, FindingCode, ItemEvidence, Result, SearchQuery, View,
-    conflict_notes::{bounded, check_may_edit},
+    CampaignAnswer, CampaignItem, Catalog, CatalogError, Decided, Finding, FindingQuery, ItemEvidence, Result, SearchQuery, View,
+    checks::{bounded, check_may_edit, day_to_come},
     conflicts::ConflictSummary,
-    findings::day_to_come,
     state::now,
 };
 use crate::{
@@ -24,8 +23,8 @@ const MOST_REVIEWERS: usize = 50;
 /// What an audit reviews.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuditScope {
-    /// Assets with a finding that is not snoozed: of this code, or of any.
-    Findings(Option<FindingCode>),
+    /// Assets with a finding that is asked for.
+    Findings(FindingQuery),
     /// Assets that a search finds.
     Search(SearchQuery),
     /// Of this campaign what changed since, and what came into its scope.
@@ -73,10 +72,11 @@ impl View {
                 because = self.changed_since(&former, &known);
                 // A follow-up of follow-ups goes on in the scope that the first of them had.
                 let mut first = read_scope(&former.summary.scope);
-                let mut reviewed: BTreeSet<String> = former.items.iter().map(|item| item.evidence.name.clone()).collect();
+                let named = |item: &CampaignItem| (item.namespace.clone(), item.evidence.name.clone());
+                let mut reviewed: BTreeSet<(String, String)> = former.items.iter().map(named).collect();
                 while let Some(AuditScope::ChangedSince(earlier)) = first {
                     let earlier = self.campaign(earlier).await?;
-                    reviewed.extend(earlier.items.iter().map(|item| item.evidence.name.clone()));
+                    reviewed.extend(earlier.items.iter().map(named));
                     // Only ever to an older one, so that no address can send us round in circles.
                     let older =
                         |scope: &AuditScope| !matches!(scope, AuditScope::ChangedSince(at) if *at >= earlier.summary.number);
@@ -84,7 +84,8 @@ impl View {
                 }
                 if let Some(scope) = first {
                     for id in self.assets_in(&scope, &known).await? {
-                        if self.asset(id).is_some_and(|row| !reviewed.contains(&*row.name)) {
+                        let is_new = |row: &AssetRow| !reviewed.contains(&(row.namespace.to_string(), row.name.to_string()));
+                        if self.asset(id).is_some_and(is_new) {
                             because.entry(id).or_default().push("it came into the scope since".to_owned());
                         }
                     }
@@ -108,9 +109,8 @@ impl View {
         let mut ids: Vec<AssetId> = Vec::new();
         let mut seen: BTreeSet<AssetId> = BTreeSet::new();
         match scope {
-            AuditScope::Findings(code) => {
-                let wanted = |finding: &&Finding| finding.snoozed.is_none() && code.is_none_or(|code| finding.code == code);
-                for finding in known.findings.iter().filter(wanted) {
+            AuditScope::Findings(query) => {
+                for finding in known.findings.iter().filter(|finding| query.fits(finding)) {
                     match (&finding.asset, &finding.metric) {
                         (Some(asset), _) => ids.extend(self.find(&asset.namespace, &asset.name).map(|row| row.id)),
                         (None, Some(metric)) => ids.extend(known.members.get(metric).into_iter().flatten()),
@@ -219,8 +219,7 @@ impl Known {
                 by_asset.entry(row.id).or_default().push(at);
             }
         }
-        let rows = view.store.load_search_rows(view.run, None).await?;
-        let changed = rows.iter().filter_map(|row| Some((row.asset.id, row.changed_at?))).collect();
+        let changed = view.store.changes_of_files(view.run).await?;
         let (mut conflicts, mut members) = (HashMap::new(), HashMap::new());
         for (summary, assets) in view.groups_with_assets().await? {
             let ConflictSummary { id, name, .. } = summary;

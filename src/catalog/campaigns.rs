@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AssetRef, CatalogError, Result, StatedBy, View, findings::iso_day, state::now};
+use super::{AssetRef, CatalogError, Result, StatedBy, View, checks::iso_day, state::now};
 use crate::{
     model::{Actor, Role, Scope},
     store::{CampaignRow, EventRow, ItemRow, VerdictRow},
@@ -49,6 +49,15 @@ pub struct ItemEvidence {
     pub because: Vec<String>,
 }
 
+/// The questions that every item is asked: the word that answers are kept under, and the question.
+pub const QUARTERLY_QUESTIONS: [(&str, &str); 5] = [
+    ("relevant", "Is it still relevant?"),
+    ("correct", "Is the calculation still correct?"),
+    ("read", "Is it read as intended?"),
+    ("answers", "What does it answer?"),
+    ("misses", "What does it miss?"),
+];
+
 /// A question that every item is asked, with what is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct QuarterlyQuestion {
@@ -63,11 +72,6 @@ pub struct QuarterlyQuestion {
 impl ItemEvidence {
     /// The questions that every item is asked, with what was known.
     pub fn questions(&self) -> Vec<QuarterlyQuestion> {
-        let question = |key, text, evidence: Vec<Option<String>>| QuarterlyQuestion {
-            key,
-            text,
-            evidence: evidence.into_iter().flatten().collect(),
-        };
         let people = match (self.people, self.last_person) {
             (0, None) => "no query of a person was seen".to_owned(),
             (0, Some(last)) => format!("nobody asked for it in 90 days; the last person did on {}", iso_day(last)),
@@ -95,13 +99,14 @@ impl ItemEvidence {
             false => self.questions.iter().map(|question| Some(format!("“{question}”"))).collect(),
         };
         let owner = if self.owners.is_empty() { Some("nobody owns it".to_owned()) } else { None };
-        vec![
-            question("relevant", "Is it still relevant?", vec![Some(people), Some(readers), owner]),
-            question("correct", "Is the calculation still correct?", correct),
-            question("read", "Is it read as intended?", read),
-            question("answers", "What does it answer?", answers),
-            question("misses", "What does it miss?", Vec::new()),
-        ]
+        // In the order of the questions.
+        let evidence = [vec![Some(people), Some(readers), owner], correct, read, answers, Vec::new()];
+        let question = |((key, text), evidence): ((&'static str, &'static str), Vec<Option<String>>)| QuarterlyQuestion {
+            key,
+            text,
+            evidence: evidence.into_iter().flatten().collect(),
+        };
+        QUARTERLY_QUESTIONS.into_iter().zip(evidence).map(question).collect()
     }
 }
 

@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 
-use super::{Catalog, CatalogError, ColumnRef, Result, StatedBy, View, state::now};
-use crate::{
-    model::{Actor, Role, Scope},
-    store::MetricNoteRow,
+use super::{
+    Catalog, CatalogError, ColumnRef, Result, StatedBy, View,
+    checks::{bounded, check_may_edit},
+    state::now,
 };
+use crate::{model::Actor, store::MetricNoteRow};
 
 /// Longest note, in characters.
 const LONGEST_NOTE: usize = 5_000;
@@ -152,23 +153,5 @@ impl View {
     fn noted_column(&self, subject: &str) -> Option<ColumnRef> {
         let (namespace, key, column): (String, String, String) = serde_json::from_str(subject).ok()?;
         Some(ColumnRef { asset: self.point_at(self.asset_with_key(&namespace, &key)?), column })
-    }
-}
-
-/// Editors, with a key that may write.
-pub(super) fn check_may_edit(actor: &Actor) -> Result<()> {
-    match actor.may(Role::Editor, Scope::Write) {
-        true => Ok(()),
-        false => Err(CatalogError::Forbidden(format!("This is for the role editor; {} is {}.", actor.name, actor.role.word()))),
-    }
-}
-
-/// A text that is there and not too long, trimmed.
-pub(super) fn bounded(what: &str, text: &str, most: usize) -> Result<String> {
-    let text: String = text.trim().chars().filter(|letter| !letter.is_control() || *letter == '\n').collect();
-    match text.chars().count() {
-        0 => Err(CatalogError::BadQuestion(format!("{what} is missing"))),
-        length if length > most => Err(CatalogError::BadQuestion(format!("{what} is longer than {most} characters"))),
-        _ => Ok(text),
     }
 }

@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use rustc_hash::FxHashMap;
 use serde::Serialize;
 
 use super::{AssetRef, CatalogError, Direction, MetricNote, Place, Replacement, Result, View, calculations::RunCalculation};
@@ -14,6 +15,7 @@ use crate::{
         Calculation, Class, Facet, Group, Piece, SaidDifference, Standing, Verdict, find_groups, mark_difference,
     },
     model::{AssetId, StatedDeprecation, StatedField, StatedValue},
+    store::{AssetDetail, MetricNoteRow},
 };
 
 pub use crate::insight::conflicts::{Facet as ConflictFacet, Piece as SqlPiece, Verdict as ConflictVerdict};
@@ -29,6 +31,28 @@ pub(super) struct KnownGroups {
     groups: Vec<Group>,
     /// Group → id, in the same order.
     ids: Vec<String>,
+    /// Id → group.
+    by_id: FxHashMap<String, usize>,
+    /// Groups of several ways or names, by the assets that hold their calculations.
+    by_asset: FxHashMap<AssetId, Vec<usize>>,
+}
+
+/// Notes by the id of the group that they are on.
+type NotesById = BTreeMap<String, Vec<MetricNoteRow>>;
+
+fn notes_by_id(rows: Vec<MetricNoteRow>) -> NotesById {
+    let mut notes = NotesById::new();
+    for row in rows {
+        notes.entry(row.metric.clone()).or_default().push(row);
+    }
+    notes
+}
+
+impl KnownGroups {
+    fn find(&self, id: &str) -> Result<&Group> {
+        let group = self.by_id.get(id).and_then(|at| self.groups.get(*at));
+        group.ok_or_else(|| CatalogError::not_found("metrics", id))
+    }
 }
 
 /// A group with all that calculate in it.
@@ -105,6 +129,13 @@ pub struct ConflictSummary {
     pub intended: Option<MetricNote>,
 }
 
+impl ConflictSummary {
+    /// Whether nobody decided yet: neither settled nor said to be meant.
+    pub fn is_open(&self) -> bool {
+        self.intended.is_none() && !self.settled
+    }
+}
+
 /// A group with all that is known of it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ConflictAnswer {
@@ -173,6 +204,16 @@ pub struct ConflictMember {
     pub deprecated: Option<Option<Replacement>>,
 }
 
+impl ConflictMember {
+    /// What it is called: a metric by its own name, a column with its asset's.
+    pub fn called(&self) -> String {
+        match self.declared {
+            true => self.asset.name.clone(),
+            false => format!("{}.{}", self.asset.name, self.column),
+        }
+    }
+}
+
 impl View {
     /// The board of all groups, what needs a decision first.
     ///
@@ -181,23 +222,22 @@ impl View {
     pub async fn conflicts(&self) -> Result<ConflictBoard> {
         let known = self.metric_groups().await?;
         let calculations = self.calculations().await?;
-        let notes = self.store.metric_notes(None).await?;
+        let notes = notes_by_id(self.store.metric_notes(None).await?);
         let mut board = ConflictBoard {
             counts: Verdict::ALL.into_iter().map(|verdict| (verdict, 0)).collect(),
             calculations: calculations.len() as u64,
-            without_form: calculations.iter().filter(|one| one.computation.is_none()).count() as u64,
+            without_form: calculations.iter().filter(|one| one.form.is_none()).count() as u64,
             groups: Vec::new(),
         };
         for (group, id) in known.groups.iter().zip(&known.ids) {
             if let Some((_, count)) = board.counts.iter_mut().find(|(verdict, _)| *verdict == group.verdict) {
                 *count += 1;
             }
-            let of_group = notes.iter().filter(|note| note.metric == *id);
-            board.groups.extend(self.summarise(group, id, calculations, &self.tell_notes(of_group)));
+            let of_group = self.tell_notes(notes.get(id).into_iter().flatten());
+            board.groups.extend(self.summarise(group, id, calculations, &of_group));
         }
         let standing = |group: &ConflictSummary| {
-            let open = group.intended.is_none() && !group.settled;
-            (group.verdict, Reverse(open), Reverse(group.people), Reverse(group.owners.len()), Reverse(group.declared))
+            (group.verdict, Reverse(group.is_open()), Reverse(group.people), Reverse(group.owners.len()), Reverse(group.declared))
         };
         board.groups.sort_by(|one, other| (standing(one), &one.name, &one.id).cmp(&(standing(other), &other.name, &other.id)));
         Ok(board)
@@ -210,18 +250,23 @@ impl View {
     pub async fn conflict(&self, id: &str) -> Result<ConflictAnswer> {
         let known = self.metric_groups().await?;
         let calculations = self.calculations().await?;
-        let at = known.ids.iter().position(|own| own == id).ok_or_else(|| CatalogError::not_found("metrics", id))?;
-        let group = &known.groups[at];
+        let group = known.find(id)?;
         let rows = self.store.metric_notes(Some(id)).await?;
         let notes = self.tell_notes(rows.iter());
         let summary = self.summarise(group, id, calculations, &notes).ok_or_else(|| CatalogError::not_found("metrics", id))?;
         let mut classes = Vec::with_capacity(group.classes.len());
-        let reference = self.sql_of(&calculations[group.suggested.calculation]).await?;
+        let first_of = |class: &Class| class.members().next().unwrap_or_default();
+        let shown: Vec<&RunCalculation> = std::iter::once(group.suggested.calculation)
+            .chain(group.classes.iter().skip(1).map(first_of))
+            .filter_map(|at| calculations.get(at))
+            .collect();
+        let texts = self.sql_of(&shown).await?;
+        let reference = texts.first().cloned().unwrap_or_default();
         for (number, class) in group.classes.iter().enumerate() {
-            let first = class.members().next().unwrap_or_default();
+            let first = first_of(class);
             let (other_sql, sql) = match number {
                 0 => (Vec::new(), vec![Piece { text: reference.clone(), differs: false }]),
-                _ => mark_difference(&reference, &self.sql_of(&calculations[first]).await?),
+                _ => mark_difference(&reference, texts.get(number).map_or("", String::as_str)),
             };
             let mut left = MOST_LISTED;
             let mut variants = Vec::new();
@@ -238,7 +283,7 @@ impl View {
                 variants,
                 sql,
                 other_sql,
-                normal_form: calculations[first].computation.as_ref().map(ToString::to_string).unwrap_or_default(),
+                normal_form: calculations[first].form.as_ref().map(|form| form.computation().to_string()).unwrap_or_default(),
             });
         }
         Ok(ConflictAnswer {
@@ -258,8 +303,7 @@ impl View {
     pub(super) async fn members_of(&self, id: &str) -> Result<GroupMembers> {
         let known = self.metric_groups().await?;
         let calculations = self.calculations().await?;
-        let at = known.ids.iter().position(|own| own == id).ok_or_else(|| CatalogError::not_found("metrics", id))?;
-        let group = &known.groups[at];
+        let group = known.find(id)?;
         let members = |class: &Class| class.members().filter_map(|at| self.member(&calculations[at])).collect();
         let name = self.summarise(group, id, calculations, &[]).map_or_else(String::new, |summary| summary.name);
         let classes = group.classes.iter().map(|class| (class.verdict, members(class))).collect();
@@ -272,25 +316,25 @@ impl View {
         if !self.groups.initialized() {
             return Ok(Vec::new());
         }
-        let groups = self.groups_with_assets().await?;
-        Ok(groups.into_iter().filter(|(_, assets)| assets.binary_search(&asset).is_ok()).map(|(group, _)| group).collect())
+        let (known, calculations) = (self.metric_groups().await?, self.calculations().await?);
+        let Some(groups) = known.by_asset.get(&asset) else { return Ok(Vec::new()) };
+        let notes = notes_by_id(self.store.metric_notes(None).await?);
+        let summaries = groups.iter().filter_map(|at| {
+            let (group, id) = (known.groups.get(*at)?, known.ids.get(*at)?);
+            self.summarise(group, id, calculations, &self.tell_notes(notes.get(id).into_iter().flatten()))
+        });
+        Ok(summaries.collect())
     }
 
     /// Every group of several ways or names, with the assets that hold its calculations.
     pub(super) async fn groups_with_assets(&self) -> Result<Vec<(ConflictSummary, Vec<AssetId>)>> {
-        let known = self.metric_groups().await?;
-        let calculations = self.calculations().await?;
-        let mut found = Vec::new();
-        for group in self.conflicts().await?.groups {
-            let told = matches!(group.verdict, Verdict::Different | Verdict::Renamed);
-            let Some(at) = known.ids.iter().position(|id| *id == group.id).filter(|_| told) else { continue };
-            let members = known.groups[at].classes.iter().flat_map(|class| class.members());
-            let mut assets: Vec<AssetId> = members.map(|at| calculations[at].asset).collect();
-            assets.sort_unstable();
-            assets.dedup();
-            found.push((group, assets));
-        }
-        Ok(found)
+        let (known, calculations) = (self.metric_groups().await?, self.calculations().await?);
+        let told = self.conflicts().await?.groups.into_iter().filter(|group| is_told(group.verdict));
+        let with_assets = told.filter_map(|summary| {
+            let assets = assets_of(known.find(&summary.id).ok()?, calculations);
+            Some((summary, assets))
+        });
+        Ok(with_assets.collect())
     }
 
     /// The groups of this view; found once.
@@ -304,7 +348,7 @@ impl View {
             .iter()
             .map(|one| Calculation {
                 keys: one.keys.clone(),
-                computation: one.computation.clone(),
+                form: one.form.clone(),
                 roots: one.roots.clone(),
                 takes_up: one.takes_up.clone(),
                 standing: self.standing_of(one),
@@ -322,8 +366,15 @@ impl View {
             seen.insert(id.clone());
             id
         });
-        let ids = ids.collect();
-        Ok(Arc::new(KnownGroups { groups, ids }))
+        let ids: Vec<String> = ids.collect();
+        let by_id = ids.iter().enumerate().map(|(at, id)| (id.clone(), at)).collect();
+        let mut by_asset: FxHashMap<AssetId, Vec<usize>> = FxHashMap::default();
+        for (at, group) in groups.iter().enumerate().filter(|(_, group)| is_told(group.verdict)) {
+            for asset in assets_of(group, calculations) {
+                by_asset.entry(asset).or_default().push(at);
+            }
+        }
+        Ok(Arc::new(KnownGroups { groups, ids, by_id, by_asset }))
     }
 
     fn standing_of(&self, one: &RunCalculation) -> Standing {
@@ -457,13 +508,34 @@ impl View {
         })
     }
 
-    /// The SQL that makes a calculation, as far as it is shown.
-    async fn sql_of(&self, one: &RunCalculation) -> Result<String> {
-        let Some(detail) = self.store.show_asset(self.run, one.asset).await? else { return Ok(String::new()) };
-        let Some(definition) = detail.definitions.first() else { return Ok(String::new()) };
-        let lines: Vec<&str> = definition.text.lines().map(str::trim_end).collect();
-        let wanted = one.line_in(definition).unwrap_or(0).saturating_sub(MOST_LINES / 2);
-        let start = if lines.len() <= MOST_LINES { 0 } else { wanted.min(lines.len() - MOST_LINES) };
-        Ok(lines.iter().skip(start).take(MOST_LINES).copied().collect::<Vec<_>>().join("\n"))
+    /// The SQL that makes each of some calculations, as far as it is shown.
+    async fn sql_of(&self, wanted: &[&RunCalculation]) -> Result<Vec<String>> {
+        let mut assets: Vec<AssetId> = wanted.iter().map(|one| one.asset).collect();
+        assets.sort_unstable();
+        assets.dedup();
+        let details = self.store.load_makings(self.run, &assets, &self.assets).await?;
+        let details: FxHashMap<AssetId, AssetDetail> = details.into_iter().map(|detail| (detail.asset.id, detail)).collect();
+        Ok(wanted.iter().map(|one| details.get(&one.asset).map(|detail| shown_sql(one, detail)).unwrap_or_default()).collect())
     }
+}
+
+/// Whether pages of assets tell of groups of a verdict.
+fn is_told(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Different | Verdict::Renamed)
+}
+
+/// The assets that hold the calculations of a group, sorted.
+fn assets_of(group: &Group, calculations: &[RunCalculation]) -> Vec<AssetId> {
+    let members = group.classes.iter().flat_map(Class::members);
+    let assets: BTreeSet<AssetId> = members.filter_map(|at| calculations.get(at)).map(|one| one.asset).collect();
+    assets.into_iter().collect()
+}
+
+/// The lines around a calculation in the document that makes it.
+fn shown_sql(one: &RunCalculation, detail: &AssetDetail) -> String {
+    let Some(definition) = one.definition_in(detail) else { return String::new() };
+    let lines: Vec<&str> = definition.text.lines().map(str::trim_end).collect();
+    let wanted = one.line_in(definition).unwrap_or(0).saturating_sub(MOST_LINES / 2);
+    let start = if lines.len() <= MOST_LINES { 0 } else { wanted.min(lines.len() - MOST_LINES) };
+    lines.iter().skip(start).take(MOST_LINES).copied().collect::<Vec<_>>().join("\n")
 }

@@ -90,13 +90,7 @@ impl View {
     /// When the store cannot be read.
     pub async fn five_answers(&self) -> Result<CoverageAnswer> {
         let described = self.whole_descriptions().await?;
-        let changed: BTreeMap<AssetId, bool> = self
-            .store
-            .load_search_rows(self.run, None)
-            .await?
-            .iter()
-            .map(|row| (row.asset.id, row.changed_at.is_some()))
-            .collect();
+        let changed = self.store.changes_of_files(self.run).await?;
         let mut places: BTreeMap<AssetId, (String, String)> = BTreeMap::new();
         for (source, path, asset) in self.store.files_of_assets(self.run).await? {
             places.entry(asset).or_insert_with(|| (source, folder_of(&path)));
@@ -111,7 +105,7 @@ impl View {
                 calculation: self.is_understood(asset.id),
                 limitations: LIMITING.iter().any(|word| text.contains(word)),
                 owner: !facts.owners.is_empty(),
-                updated: changed.get(&asset.id).copied().unwrap_or(false) || self.usage_summary(asset.id).last_write.is_some(),
+                updated: changed.contains_key(&asset.id) || self.usage_summary(asset.id).last_write.is_some(),
             };
             answer.all.add(&answers);
             let (source, folder) = places.get(&asset.id).cloned().unwrap_or_default();

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     AssetRef, Catalog, CatalogError, Direction, NameAnswer, Place, Result, StatedBy, View,
-    conflict_notes::{bounded, check_may_edit},
+    checks::{bounded, check_may_edit},
     state::now,
 };
 use crate::{
@@ -99,31 +99,25 @@ pub struct DecisionEdit {
     pub seen: i64,
 }
 
+/// A decision as it holds.
+struct Held {
+    decision: Decision,
+    /// Source, path and line of the file that has it.
+    file: Option<(String, String, u32)>,
+    /// What somebody edited.
+    row: Option<StatedDecisionRow>,
+    differs_from_file: bool,
+}
+
 impl View {
     /// Every decision with what answers its questions, and the gaps.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn decisions(&self) -> Result<DecisionMap> {
-        let stated: BTreeMap<String, StatedDecisionRow> =
-            self.store.stated_decisions().await?.into_iter().map(|row| (row.key.clone(), row)).collect();
         let mut map = DecisionMap::default();
-        let mut known: BTreeSet<String> = BTreeSet::new();
-        for (source, file) in self.store.decision_files(self.run).await? {
-            for decision in file.decisions.into_iter().filter(|decision| known.insert(decision.key.clone())) {
-                let place = |line: u32| self.place(&source.as_str().into(), &file.path, line, None);
-                let row = stated.get(&decision.key);
-                let edited = row.and_then(|row| row.body.clone());
-                let differs = edited.as_ref().is_some_and(|edited| !says_the_same(edited, &decision));
-                let from_file = place(decision.line);
-                let held = edited.unwrap_or(decision);
-                map.decisions.push(self.answer_decision(held, Some(&place), row, Some(from_file), differs).await?);
-            }
-        }
-        for row in stated.values().filter(|row| !known.contains(&row.key)) {
-            if let Some(body) = row.body.clone() {
-                map.decisions.push(self.answer_decision(body, None, Some(row), None, false).await?);
-            }
+        for held in self.held_decisions().await? {
+            map.decisions.push(self.answer_decision(held).await?);
         }
         map.decisions.sort_by(|one, other| (one.title.to_lowercase(), &one.key).cmp(&(other.title.to_lowercase(), &other.key)));
         for decision in &map.decisions {
@@ -139,8 +133,31 @@ impl View {
     /// # Errors
     /// [`CatalogError::NotFound`] where there is none of that key.
     pub async fn decision(&self, key: &str) -> Result<DecisionAnswer> {
-        let found = self.decisions().await?.decisions.into_iter().find(|decision| decision.key == key);
-        found.ok_or_else(|| CatalogError::not_found("decisions", key))
+        let held = self.held_decisions().await?.into_iter().find(|held| held.decision.key == key);
+        self.answer_decision(held.ok_or_else(|| CatalogError::not_found("decisions", key))?).await
+    }
+
+    /// Every decision as it holds, its references not looked up: an edit before the file.
+    async fn held_decisions(&self) -> Result<Vec<Held>> {
+        let mut stated: BTreeMap<String, StatedDecisionRow> =
+            self.store.stated_decisions().await?.into_iter().map(|row| (row.key.clone(), row)).collect();
+        let mut held = Vec::new();
+        let mut known: BTreeSet<String> = BTreeSet::new();
+        for (source, file) in self.store.decision_files(self.run).await? {
+            for decision in file.decisions.into_iter().filter(|decision| known.insert(decision.key.clone())) {
+                let row = stated.remove(&decision.key);
+                let edited = row.as_ref().and_then(|row| row.body.clone());
+                let differs_from_file = edited.as_ref().is_some_and(|edited| !says_the_same(edited, &decision));
+                let file = Some((source.clone(), file.path.to_string(), decision.line));
+                held.push(Held { decision: edited.unwrap_or(decision), file, row, differs_from_file });
+            }
+        }
+        for row in stated.into_values().filter(|row| !known.contains(&row.key)) {
+            if let Some(decision) = row.body.clone() {
+                held.push(Held { decision, file: None, row: Some(row), differs_from_file: false });
+            }
+        }
+        Ok(held)
     }
 
     /// Questions that an asset answers: (key and title of the decision, question).
@@ -156,24 +173,19 @@ impl View {
         Ok(found)
     }
 
-    async fn answer_decision(
-        &self,
-        decision: Decision,
-        place: Option<&(dyn Fn(u32) -> Place + Sync)>,
-        row: Option<&StatedDecisionRow>,
-        from_file: Option<Place>,
-        differs_from_file: bool,
-    ) -> Result<DecisionAnswer> {
+    async fn answer_decision(&self, held: Held) -> Result<DecisionAnswer> {
+        let Held { decision, file, row, differs_from_file } = held;
+        let place = |line: u32| file.as_ref().map(|(source, path, _)| self.place(&source.as_str().into(), path, line, None));
         let mut questions = Vec::with_capacity(decision.questions.len());
         for question in decision.questions {
             let mut answers = Vec::with_capacity(question.answers.len());
             for (text, line) in question.answers {
-                let at = place.filter(|_| line > 0).map(|place| place(line));
+                let at = if line > 0 { place(line) } else { None };
                 answers.push(self.look_up(text, at).await?);
             }
             questions.push(QuestionAnswer { text: question.text, answers });
         }
-        let edited = row.filter(|row| row.body.is_some());
+        let edited = row.as_ref().filter(|row| row.body.is_some());
         Ok(DecisionAnswer {
             key: decision.key,
             title: decision.title,
@@ -181,9 +193,9 @@ impl View {
             every: decision.every,
             note: decision.note,
             questions,
-            place: from_file,
+            place: file.as_ref().and_then(|(.., line)| place(*line)),
             edited_by: edited.map(|row| StatedBy { person: row.person.clone(), at: row.at }),
-            number: row.map_or(0, |row| row.id),
+            number: row.as_ref().map_or(0, |row| row.id),
             differs_from_file,
         })
     }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{
     AssetRef, Catalog, CatalogError, ConflictVerdict, Direction, Place, Result, StalenessRules, StatedBy, Verdict, View,
-    conflict_notes::{bounded, check_may_edit},
+    checks::{bounded, check_may_edit, day_to_come, iso_day},
     governance::is_built,
     state::now,
 };
@@ -76,6 +76,30 @@ pub struct FindingKey {
     pub code: FindingCode,
     /// Which of its kind.
     pub subject: String,
+}
+
+/// Which findings are asked for; the default are all that are not snoozed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FindingQuery {
+    /// Of these kinds; empty for any.
+    pub codes: Vec<FindingCode>,
+    /// Of this owner; "" for any.
+    pub owner: String,
+    /// Snoozed ones too.
+    pub snoozed: bool,
+}
+
+impl FindingQuery {
+    /// Whether it asks for a finding.
+    pub fn fits(&self, finding: &Finding) -> bool {
+        (self.codes.is_empty() || self.codes.contains(&finding.code)) && self.fits_others(finding)
+    }
+
+    /// Whether it asks for a finding, were it of any kind.
+    pub fn fits_others(&self, finding: &Finding) -> bool {
+        let owned = self.owner.is_empty() || finding.owners.iter().any(|owner| owner.eq_ignore_ascii_case(&self.owner));
+        owned && (self.snoozed || finding.snoozed.is_none())
+    }
 }
 
 impl Finding {
@@ -312,7 +336,7 @@ impl View {
     /// Metrics of one name, and of one meaning.
     async fn find_by_meaning(&self, found: &mut Vec<Finding>) -> Result<()> {
         for group in self.conflicts().await?.groups {
-            let is_open = group.intended.is_none() && !group.settled;
+            let is_open = group.is_open();
             let (code, sentence) = match group.verdict {
                 ConflictVerdict::Different if is_open && (group.declared > 0 || group.owners.len() > 1) => {
                     let facets: Vec<&str> = group.facets.iter().map(|facet| facet.word()).collect();
@@ -422,22 +446,6 @@ impl Catalog {
             .collect();
         Ok(self.store().add_snoozes(&rows).await?)
     }
-}
-
-/// A day that is to come, as it is kept.
-pub(super) fn day_to_come(text: &str) -> Result<String> {
-    let day: jiff::civil::Date =
-        text.trim().parse().map_err(|_| CatalogError::BadQuestion(format!("`{text}` is no day: write it like 2030-01-31")))?;
-    let day = day.to_string();
-    match day > iso_day(now()) {
-        true => Ok(day),
-        false => Err(CatalogError::BadQuestion(format!("{day} is not to come"))),
-    }
-}
-
-/// The day of a moment in UTC, as an ISO date.
-pub(super) fn iso_day(seconds: i64) -> String {
-    jiff::Timestamp::from_second(seconds).map(|time| time.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
 }
 
 fn sentence_of(message: &str) -> String {

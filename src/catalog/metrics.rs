@@ -10,13 +10,17 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 
 use super::{
-    AssetRef, CatalogError, ColumnRef, Direction, Place, Result, View, names::last_part, pasted_query::KnownHere,
+    AssetRef, ColumnRef, Direction, Place, Result, View,
+    computations::{Columns, KnownParts},
+    names::last_part,
     plain_text::first_line,
 };
 use crate::{
-    insight::explain::{Making, MakingInput, divides, make_column, measures},
-    model::{AssetId, ColumnEdgeKind, ColumnId, Computation, Dialect, Difference, Span, Step},
-    sql::{Options, Script},
+    insight::{
+        conflicts::Form,
+        explain::{Making, MakingInput, divides, make_column, measures},
+    },
+    model::{AssetId, ColumnEdgeKind, ColumnId, Difference, Span, Step},
     store::{AssetDetail, Definition},
 };
 
@@ -102,7 +106,7 @@ fn say_difference(difference: &Difference) -> String {
 #[derive(Debug)]
 pub(super) struct Calculated {
     definition: MetricDefinition,
-    computation: Option<Computation>,
+    form: Option<Arc<Form>>,
 }
 
 /// Calculations of one run that were asked for.
@@ -233,10 +237,12 @@ impl View {
 
     async fn find_calculation(&self, asset: AssetId, column: ColumnId) -> Result<Option<Calculated>> {
         let Some((_, path)) = self.graph.column(column) else { return Ok(None) };
-        let Some(detail) = self.store.show_asset(self.run, asset).await? else { return Ok(None) };
-        let Some(pointer) = self.point(asset) else { return Ok(None) };
-        let Some((expression, place, definition)) = self.calculation(&detail, path) else { return Ok(None) };
-        let computation = self.compute(definition, &pointer, path).await?;
+        let details = self.store.load_makings(self.run, &[asset], &self.assets).await?;
+        let (Some(detail), Some(pointer)) = (details.first(), self.point(asset)) else { return Ok(None) };
+        let Some((expression, place, definition)) = self.calculation(detail, path) else { return Ok(None) };
+        let columns = Columns { asset: &detail.asset, definition, names: vec![path.to_owned()] };
+        let computed = self.compute_columns(&[columns], &mut KnownParts::default()).await?;
+        let form = computed.into_iter().flatten().next().flatten();
         let meaning = detail
             .declared
             .iter()
@@ -255,30 +261,9 @@ impl View {
             readers: self.graph.degree(asset, Direction::Downstream) as u64,
             same: Vec::new(),
             differences: Vec::new(),
-            compared: computation.is_some(),
+            compared: form.is_some(),
         };
-        Ok(Some(Calculated { definition, computation }))
-    }
-
-    /// The normal form of what a document computes for a column, names told apart by what they are
-    /// bound to; `None` where it has none.
-    async fn compute(&self, definition: &Definition, asset: &AssetRef, column: &str) -> Result<Option<Computation>> {
-        let mut known = KnownHere::default();
-        for (name, bound) in definition.analysis.relations.iter().zip(&definition.bound) {
-            let Some(pointer) = bound.as_ref().and_then(|bound| self.point(bound.id)) else { continue };
-            known.relations.insert(name.to_string(), Arc::new(self.known_relation(&pointer).await?));
-            known.assets.insert(name.to_string(), pointer);
-        }
-        let [target] = definition.targets.as_slice() else { return Ok(None) };
-        let relation = definition.analysis.targets.get(*target as usize).and_then(|target| target.relation);
-        let target = relation.and_then(|relation| definition.analysis.relations.get(relation as usize)).cloned();
-        let dialect = asset.namespace.split("://").next().and_then(|scheme| scheme.parse().ok()).unwrap_or(Dialect::Generic);
-        let (text, column) = (Arc::clone(&definition.text), column.to_owned());
-        let find = move || {
-            let script = Script::parse(&text, &Options { dialect, derivations: false, ..Options::default() });
-            script.computation(target.as_ref(), &column, &known)
-        };
-        tokio::task::spawn_blocking(find).await.map_err(|cause| CatalogError::broken("comparing calculations", cause))
+        Ok(Some(Calculated { definition, form }))
     }
 
     /// The expression of a column that aggregates and measures, or that divides what others aggregated.
@@ -330,21 +315,21 @@ impl View {
 fn join_same(calculated: &[Arc<Calculated>]) -> Vec<MetricDefinition> {
     let mut ordered: Vec<&Arc<Calculated>> = calculated.iter().collect();
     ordered.sort_by_key(|one| one.definition.asset.deprecated);
-    let mut definitions: Vec<(&Option<Computation>, MetricDefinition)> = Vec::new();
+    let mut definitions: Vec<(&Option<Arc<Form>>, MetricDefinition)> = Vec::new();
     for one in ordered {
-        let is_same = |known: &Option<Computation>| {
-            let prints = known.as_ref().zip(one.computation.as_ref());
-            prints.is_some_and(|(known, own)| known.fingerprint() == own.fingerprint())
+        let is_same = |known: &Option<Arc<Form>>| {
+            let forms = known.as_ref().zip(one.form.as_ref());
+            forms.is_some_and(|(known, own)| known.computes_as(own))
         };
         if let Some((_, first)) = definitions.iter_mut().find(|(known, _)| is_same(known)) {
             first.same.push(ColumnRef { asset: one.definition.asset.clone(), column: one.definition.column.clone() });
             continue;
         }
         let mut definition = one.definition.clone();
-        if let Some((first, own)) = definitions.first().and_then(|(first, _)| first.as_ref()).zip(one.computation.as_ref()) {
-            definition.differences = own.differences(first);
+        if let Some((first, own)) = definitions.first().and_then(|(first, _)| first.as_ref()).zip(one.form.as_ref()) {
+            definition.differences = own.computation().differences(first.computation());
         }
-        definitions.push((&one.computation, definition));
+        definitions.push((&one.form, definition));
     }
     definitions.into_iter().map(|(_, definition)| definition).collect()
 }

@@ -44,10 +44,9 @@ impl Catalog {
         let certification = StatedValue::Certification(Some(Certification { note: note.to_owned() }));
         let mut edits = vec![edit(member, FieldChange::Set(certification))];
         if others == Others::AreDeprecated {
-            let name = format!("{}.{}", member.asset.name, member.column);
             let deprecation = StatedDeprecation {
                 note: format!("Another calculation of {} is endorsed.", group.name),
-                replacement: Some(if member.declared { member.asset.name.clone() } else { name }),
+                replacement: Some(member.called()),
                 ..StatedDeprecation::default()
             };
             let differing = group.differing_from(own_class).filter(|other| other.deprecated.is_none());

@@ -115,12 +115,7 @@ fn show_one(out: &mut impl Write, answer: &ConflictAnswer) -> io::Result<()> {
         }
         for member in class.variants.iter().flatten() {
             let owners = if member.owners.is_empty() { "no owner".to_owned() } else { member.owners.join(", ") };
-            writeln!(
-                out,
-                "  {}  {}",
-                paint(Tone::Name, format!("{}.{}", member.asset.name, member.column)),
-                paint(Tone::Faint, owners)
-            )?;
+            writeln!(out, "  {}  {}", paint(Tone::Name, member.called()), paint(Tone::Faint, owners))?;
             if !member.expression.is_empty() {
                 writeln!(out, "    {}", member.expression)?;
             }

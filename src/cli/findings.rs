@@ -12,7 +12,7 @@ use super::{
     text::{day, write_json},
 };
 use crate::{
-    catalog::{Finding, FindingCode},
+    catalog::{Finding, FindingCode, FindingQuery},
     model::Severity,
 };
 
@@ -56,10 +56,8 @@ impl Findings {
         let codes = self.code.iter().map(|word| read_code(word)).collect::<anyhow::Result<Vec<_>>>()?;
         let limits = self.fail_on.iter().map(|word| Limit::read(word)).collect::<anyhow::Result<Vec<_>>>()?;
         let mut findings = wait_for(async { Ok(self.place.view().await?.findings().await?) })?;
-        findings.retain(|finding| {
-            let owned = self.owner.as_ref().is_none_or(|owner| finding.owners.iter().any(|own| own.eq_ignore_ascii_case(owner)));
-            (codes.is_empty() || codes.contains(&finding.code)) && owned && (self.snoozed || finding.snoozed.is_none())
-        });
+        let asked = FindingQuery { codes, owner: self.owner.unwrap_or_default(), snoozed: self.snoozed };
+        findings.retain(|finding| asked.fits(finding));
         let mut out = BufWriter::new(io::stdout().lock());
         match self.json {
             true => write_json(&mut out, &findings)?,

@@ -300,9 +300,10 @@ const SELECT_FACTS: &str = "SELECT asset, value, source.name, document.path, lin
 const SELECT_ALIASES: &str = "SELECT asset, alias FROM asset_alias
     WHERE asset IN (SELECT value FROM json_each(?2)) AND valid_from <= ?1 AND (valid_to IS NULL OR ?1 < valid_to)
     ORDER BY asset, alias";
-const SELECT_INFERRED: &str = "SELECT asset, columns FROM inferred_columns
+pub(super) const SELECT_INFERRED: &str = "SELECT asset, columns FROM inferred_columns
     WHERE asset IN (SELECT value FROM json_each(?2)) AND valid_from <= ?1 AND (valid_to IS NULL OR ?1 < valid_to)";
-const SELECT_DECLARED: &str = "SELECT asset, source.name, document.path, columns, version.changed_at FROM declared_schema
+pub(super) const SELECT_DECLARED: &str =
+    "SELECT asset, source.name, document.path, columns, version.changed_at FROM declared_schema
     JOIN document ON document.id = declared_schema.document JOIN source ON source.id = document.source
     LEFT JOIN document_version AS version ON version.document = document.id
         AND version.valid_from <= ?1 AND (version.valid_to IS NULL OR ?1 < version.valid_to)

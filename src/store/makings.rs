@@ -6,13 +6,13 @@ use rayon::prelude::*;
 use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{
-    AssetDetail, AssetRow, Definition, FileHistory, PlacementRow, Store, StoreError,
+    AssetDetail, AssetRow, Definition, FileHistory, InferredColumns, PlacementRow, Store, StoreError,
     analyses::{StoredDetail, own_targets},
-    assets::Sheet,
+    assets::{SELECT_DECLARED, SELECT_INFERRED, Sheet},
     pack,
     runs::to_json,
 };
-use crate::model::{Analysis, AssetId, DocumentId, RunNumber};
+use crate::model::{Analysis, AssetId, DeclaredColumn, DocumentId, RunNumber};
 
 /// Assets whose sheets are loaded together.
 const TOGETHER: usize = 500;
@@ -43,15 +43,54 @@ impl Store {
         Ok(makings)
     }
 
-    /// Declared and inferred columns of one asset; `None` where it is not among `rows`.
-    pub async fn load_columns_of(
+    /// Declared and inferred columns of `assets`; those that have none are left out.
+    pub async fn load_known_columns(
         &self,
         run: RunNumber,
-        asset: AssetId,
-        rows: &[AssetRow],
-    ) -> Result<Option<AssetDetail>, StoreError> {
-        let sheet = self.load_sheets(run, &[asset]).await?.remove(&asset);
-        Ok(row_of(rows, asset).zip(sheet).map(|(row, sheet)| detail(row, sheet, Vec::new(), run)))
+        assets: &[AssetId],
+    ) -> Result<HashMap<AssetId, KnownColumns>, StoreError> {
+        let mut known: HashMap<AssetId, KnownColumns> = HashMap::with_capacity(assets.len());
+        for chunk in assets.chunks(TOGETHER) {
+            let ids = to_json(chunk)?;
+            let rows = sqlx::query(SELECT_INFERRED).bind(run.0).bind(&ids).fetch_all(&self.readers).await?;
+            for row in &rows {
+                known.entry(AssetId(row.try_get(0)?)).or_default().inferred = pack::unpack_json(row.try_get(1)?)?;
+            }
+            let rows = sqlx::query(SELECT_DECLARED).bind(run.0).bind(&ids).fetch_all(&self.readers).await?;
+            for row in &rows {
+                let columns: Vec<DeclaredColumn> = pack::unpack_json(row.try_get(3)?)?;
+                let declared = &mut known.entry(AssetId(row.try_get(0)?)).or_default().declared;
+                declared.extend(columns.into_iter().map(|column| column.name));
+            }
+        }
+        Ok(known)
+    }
+
+    /// When the files of every asset changed last, seconds since 1970 UTC: those that make it, declare its columns or
+    /// state facts of it. Assets whose files have no history are left out.
+    pub async fn changes_of_files(&self, run: RunNumber) -> Result<HashMap<AssetId, i64>, StoreError> {
+        let rows: Vec<(u32, i64)> = sqlx::query_as(
+            "WITH changed AS (SELECT document, changed_at FROM document_version
+                 WHERE changed_at IS NOT NULL AND valid_from <= ?1 AND (valid_to IS NULL OR ?1 < valid_to))
+             SELECT asset, MAX(changed_at) FROM (
+                 SELECT asset, changed_at FROM asset_fact JOIN changed ON changed.document = asset_fact.document
+                 WHERE valid_from <= ?1 AND (valid_to IS NULL OR ?1 < valid_to)
+                 UNION ALL
+                 SELECT asset, changed_at FROM declared_schema JOIN changed ON changed.document = declared_schema.document
+                 WHERE valid_from <= ?1 AND (valid_to IS NULL OR ?1 < valid_to)
+                 UNION ALL
+                 SELECT analysis_asset.asset, changed_at FROM placement
+                 JOIN analysis_asset ON analysis_asset.analysis = placement.analysis
+                 JOIN changed ON changed.document = placement.document
+                 JOIN document ON document.id = placement.document
+                 JOIN source ON source.id = document.source AND NOT source.is_log
+                 WHERE placement.valid_from <= ?1 AND (placement.valid_to IS NULL OR ?1 < placement.valid_to))
+             GROUP BY asset",
+        )
+        .bind(run.0)
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(rows.into_iter().map(|(asset, at)| (AssetId(asset), at)).collect())
     }
 
     /// Text and lineage of every placement, in one question.
@@ -82,6 +121,15 @@ impl Store {
         };
         found.par_iter().map(unpack).collect()
     }
+}
+
+/// Which columns an asset has, as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KnownColumns {
+    /// Names that schema files declare, file by file.
+    pub declared: Vec<String>,
+    /// What its SQL puts out.
+    pub inferred: Option<InferredColumns>,
 }
 
 /// What a document makes: its lineage and its text.

@@ -44,6 +44,7 @@ pub use error::StoreError;
 pub use findings::{SeenFinding, SnoozeRow};
 pub use log_rows::*;
 pub use logs::Numbered;
+pub use makings::KnownColumns;
 pub use notes::MetricNoteRow;
 pub use people::{Appended, NewStatement};
 pub use remarks::{RemarkRow, WatchRow};

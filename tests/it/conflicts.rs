@@ -1,7 +1,9 @@
 //! Metrics of one name: which calculate the same, and in what the others differ, in true sentences.
 
+use std::sync::Arc;
+
 use wellspring::{
-    insight::conflicts::{Calculation, Facet, Group, Standing, Verdict, find_groups, name_key},
+    insight::conflicts::{Calculation, Facet, Form, Group, Standing, Verdict, find_groups, name_key},
     model::{Computation, Dialect},
     sql::{NoLookups, Options, Script},
 };
@@ -12,7 +14,11 @@ fn computation(sql: &str) -> Computation {
 }
 
 fn calculation(name: &str, sql: &str) -> Calculation {
-    Calculation { keys: vec![name_key(name)], computation: Some(computation(sql)), ..Calculation::default() }
+    Calculation {
+        keys: vec![name_key(name)],
+        form: Some(Arc::new(Form::new(Arc::new(computation(sql))))),
+        ..Calculation::default()
+    }
 }
 
 /// Facets and sentences of the second text against the first.
@@ -251,6 +257,34 @@ fn a_value_out_of_a_subquery_is_what_is_computed_there() {
     assert_eq!(verdict, Verdict::Different);
     assert!(said.iter().any(|(_, sentence)| sentence == "counts rows, where the other counts distinct `a`"), "{said:?}");
     assert!(said.iter().all(|(facet, _)| *facet != Facet::Grain), "what only takes a value over says nothing of its grain");
+}
+
+#[test]
+fn a_sum_of_what_is_made_elsewhere_may_meet_the_conditions_already() {
+    let phones = "select sum(dau) m from metrics.users where app = 'phone'";
+    let (verdict, said) = differences(phones, "select sum(dau) m from looker.phone_users");
+    assert_eq!(verdict, Verdict::NotCompared, "{said:?}");
+    let (verdict, said) = differences(phones, "select sum(users) m from looker.phone_users");
+    assert_eq!(verdict, Verdict::Different);
+    assert!(said.iter().all(|(facet, _)| *facet != Facet::Filter), "{said:?}");
+    let (verdict, _) = differences(phones, "select sum(dau) m from metrics.users");
+    assert_eq!(verdict, Verdict::Different, "of one table the condition is missing");
+}
+
+#[test]
+fn dividing_by_nought_or_by_nothing_is_no_difference_of_formulas() {
+    let (verdict, said) = differences(
+        "select sum(a) / sum(b) m from web.t where x",
+        "select safe_divide(coalesce(sum(a), 0), sum(ifnull(b, 0))) m from app.t where x",
+    );
+    assert_eq!(verdict, Verdict::OtherData, "{said:?}");
+}
+
+#[test]
+fn conditions_that_only_days_tell_apart_are_of_days() {
+    let sql = |day: &str| format!("select count(*) m from t where id not in (select id from gone where day >= '{day}')");
+    let (verdict, said) = differences(&sql("2024-01-01"), &sql("2025-01-01"));
+    assert_eq!(verdict, Verdict::OtherData, "{said:?}");
 }
 
 #[test]

@@ -3,17 +3,17 @@
 //! Sources that take the same part in both are called alike before anything is compared, so that a
 //! condition on another table of the same shape is no difference of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::{
     align::{Aligned, align},
-    essence::{Essence, grain_unit},
+    essence::{Form, grain_unit},
     names::time_unit,
-    plain::{formula, is_span, plain, puts_together, without_days},
+    plain::{formula, is_span, plain, puts_together, unplaced, without_days},
     ratio::{Ratio, bare_value, split_ratio, undressed},
-    say::{Called, join, quote, quote_all, say_call, shorten, show},
+    say::{Called, join, quote, quote_all, say_call, shorten, shorten_both, show},
 };
 use crate::model::{Aggregate, Computation};
 
@@ -83,12 +83,17 @@ pub(super) enum GrainMatters {
 }
 
 /// What tells `this` from `other`, the most telling first.
-pub(super) fn compare(this: &Essence, other: &Essence, grain: GrainMatters) -> Vec<SaidDifference> {
-    let (this_shape, other_shape) = (&this.shape, &other.shape);
-    let Aligned { this, other, this_called, other_called, only_this, only_other } = align(&this.computation, &other.computation);
+pub(super) fn compare(this: &Form, other: &Form, grain: GrainMatters) -> Vec<SaidDifference> {
+    let (this_shape, other_shape) = (this.shape, other.shape);
+    let (this_rolls_up, other_rolls_up) = (this.rolls_up, other.rolls_up);
+    let Aligned { this, other, this_called, other_called, only_this, only_other } = align(&this.essential(), &other.essential());
     let (this, other) = (plain(&this), plain(&other));
     let mut found = Found { this_called, other_called, said: Vec::new() };
-    found.compare_filters(&this, &other);
+    // Of what is added up, conditions may hold where it is made.
+    let all = |it: &Computation| it.sources.iter().collect::<BTreeSet<_>>().len();
+    let others = only_this.len() == all(&this) && only_other.len() == all(&other);
+    let made_before = MadeBefore { this: others && this_rolls_up, other: others && other_rolls_up };
+    found.compare_filters(&this, &other, &made_before);
     let ratios = (split_ratio(&this.expression), split_ratio(&other.expression));
     let explained = match &ratios {
         (Some(one), Some(another)) => found.compare_ratios(one, another),
@@ -119,6 +124,12 @@ pub(super) fn compare(this: &Essence, other: &Essence, grain: GrainMatters) -> V
     found.said
 }
 
+/// Whether a calculation adds up values of a table that the other does not read.
+struct MadeBefore {
+    this: bool,
+    other: bool,
+}
+
 struct Found {
     this_called: Called,
     other_called: Called,
@@ -130,14 +141,28 @@ impl Found {
         self.said.push(SaidDifference { facet, sentence });
     }
 
-    fn compare_filters(&mut self, this: &Computation, other: &Computation) {
+    fn compare_filters(&mut self, this: &Computation, other: &Computation, made_before: &MadeBefore) {
         let (left, right) = only(&this.filters, &other.filters);
         let apart = |filters: Vec<String>| {
             let (spans, filters): (Vec<_>, Vec<_>) = filters.into_iter().partition(|filter| is_span(filter));
             let filters: Vec<String> = filters.into_iter().filter(|filter| !puts_together(filter)).collect();
             (spans, filters)
         };
-        let ((my_days, mut left), (their_days, mut right)) = (apart(left), apart(right));
+        let ((mut my_days, mut left), (mut their_days, mut right)) = (apart(left), apart(right));
+        // Conditions that only days tell apart, in subqueries too, are of days.
+        left.retain(|one| {
+            let twin = right.iter().position(|other| without_days(other) == without_days(one));
+            let Some(at) = twin else { return true };
+            my_days.push(one.clone());
+            their_days.push(right.remove(at));
+            false
+        });
+        if made_before.this && left.is_empty() && !right.is_empty() || made_before.other && right.is_empty() && !left.is_empty() {
+            let conditions = quote_all(&left, &self.this_called) + &quote_all(&right, &self.other_called);
+            let sentence = format!("only one of the two asks for {conditions}, which values that are added up may meet already");
+            self.say(Facet::Join, sentence);
+            (left, right) = (Vec::new(), Vec::new());
+        }
         self.say_filters(&mut left, &mut right, "keeps only rows where", "keeps those where");
         self.say_spans(&my_days, &their_days);
         let (mut left, mut right) = only(&this.having, &other.having);
@@ -166,6 +191,11 @@ impl Found {
         }
     }
 
+    /// A piece of each, quoted so that the difference is seen.
+    fn quote_both(&self, this: &str, other: &str) -> (String, String) {
+        shorten_both(&show(this, &self.this_called), &show(other, &self.other_called))
+    }
+
     fn say_spans(&mut self, mine: &[String], theirs: &[String]) {
         let (one, another) = (quote_all(mine, &self.this_called), quote_all(theirs, &self.other_called));
         let sentence = match (mine.is_empty(), theirs.is_empty()) {
@@ -189,7 +219,7 @@ impl Found {
             let other = right.remove(twin);
             left.remove(at);
             let facet = if time_unit(&one).is_empty() { Facet::Filter } else { Facet::Window };
-            let (one, other) = (quote(&one, &self.this_called), quote(&other, &self.other_called));
+            let (one, other) = self.quote_both(&one, &other);
             self.say(facet, format!("{keeps} {one}, where the other {other_keeps} {other}"));
         }
         let (mine, theirs) = (quote_all(left, &self.this_called), quote_all(right, &self.other_called));
@@ -205,8 +235,9 @@ impl Found {
     /// Leaves out what reads alike on both sides: it is told by where it comes from, as a difference of the data.
     fn drop_alike(&self, left: &mut Vec<String>, right: &mut Vec<String>) {
         left.retain(|one| {
-            let shown = show(one, &self.this_called);
-            let twin = right.iter().position(|other| show(other, &self.other_called) == shown);
+            let (bare, shown) = (unplaced(one), show(one, &self.this_called));
+            let alike = |other: &String| unplaced(other) == bare || show(other, &self.other_called) == shown;
+            let twin = right.iter().position(alike);
             twin.map(|at| right.remove(at)).is_none()
         });
     }
@@ -215,11 +246,11 @@ impl Found {
         let same = |one: &str, another: &str| formula(one) == formula(another);
         let (above, below) = (same(&this.numerator, &other.numerator), same(&this.denominator, &other.denominator));
         if !below {
-            let (one, another) = (quote(&this.denominator, &self.this_called), quote(&other.denominator, &self.other_called));
+            let (one, another) = self.quote_both(&this.denominator, &other.denominator);
             self.say(Facet::Denominator, format!("divides by {one}, where the other divides by {another}"));
         }
         if !above {
-            let (one, another) = (quote(&this.numerator, &self.this_called), quote(&other.numerator, &self.other_called));
+            let (one, another) = self.quote_both(&this.numerator, &other.numerator);
             self.say(Facet::Numerator, format!("divides {one}, where the other divides {another}"));
         }
         true
@@ -333,8 +364,11 @@ impl Found {
             false => "computes",
         };
         // What reads alike differs in where it is computed, which is told as a difference of the data.
-        if show(undressed(this), &self.this_called) != show(undressed(other), &self.other_called) {
-            self.say(Facet::Formula, format!("{words} {}, where the other {words} {}", shorten(&one), shorten(&another)));
+        if unplaced(undressed(this)) != unplaced(undressed(other))
+            && show(undressed(this), &self.this_called) != show(undressed(other), &self.other_called)
+        {
+            let (one, another) = shorten_both(&one, &another);
+            self.say(Facet::Formula, format!("{words} {one}, where the other {words} {another}"));
         }
     }
 }

@@ -1,6 +1,9 @@
 //! What a calculation is, freed of what only says how it is loaded, and of what its sources are called.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use crate::model::{Aggregate, Computation};
 
@@ -14,42 +17,79 @@ use super::{
 pub(super) const OPEN: char = '⟦';
 pub(super) const CLOSE: char = '⟧';
 
-/// A computation as it is compared.
+/// A computation as it is compared: made once, and the same for every group that it stands in.
 #[derive(Clone, Debug)]
-pub(super) struct Essence {
-    /// Without conditions that only say which part of the data a run loads.
-    pub(super) computation: Computation,
-    /// Of everything: what agrees yields the same values.
+pub struct Form {
+    computation: Arc<Computation>,
+    /// Of everything that counts: what agrees yields the same values.
     pub(super) print: u128,
-    /// Everything but which data is read and, where parts add up to the whole, what one value is for.
-    pub(super) shape: String,
+    /// Of everything but which data is read and, where parts add up to the whole, what one value is for.
+    pub(super) shape: u128,
     /// Whether parts add up to the whole.
     pub(super) adds_up: bool,
     /// Whether it only adds up, or picks among, values that are there: `sum(dau)` of a finer table.
     pub(super) rolls_up: bool,
+    /// Whether it says more than how many rows a table has.
+    pub(super) says_something: bool,
 }
 
-impl Essence {
-    pub(super) fn new(computation: &Computation) -> Essence {
-        let mut computation = computation.clone();
-        computation.filters.retain(|filter| !is_load_filter(filter));
-        drop_repeated_filters(&mut computation);
-        let mut nameless = with_names(&computation, &by_appearance(&computation));
+impl Form {
+    /// The form of a computation.
+    pub fn new(computation: Arc<Computation>) -> Form {
+        let essential = essential(&computation);
+        let mut nameless = with_names(&essential, &by_appearance(&essential));
         nameless.filters.retain(|filter| !is_span(filter));
+        nameless.filters.iter_mut().for_each(|filter| *filter = without_days(filter));
         nameless.subqueries.iter_mut().for_each(|subquery| *subquery = without_days(subquery));
         nameless.sources.clear();
-        let unit = computation.grain.as_deref().map(grain_unit).unwrap_or_default();
+        let unit = essential.grain.as_deref().map(grain_unit).unwrap_or_default();
         nameless.grain = None;
-        let adds_up = adds_up(&computation);
+        let adds_up = adds_up(&essential);
         let nameless = nameless.to_string();
-        Essence {
-            print: computation.fingerprint(),
-            shape: if adds_up { nameless } else { format!("{nameless}\nby {unit}") },
+        let shape = if adds_up { nameless } else { format!("{nameless}\nby {unit}") };
+        Form {
+            print: essential.fingerprint(),
+            shape: xxhash_rust::xxh3::xxh3_128(shape.as_bytes()),
             adds_up,
-            rolls_up: rolls_up(&computation),
+            rolls_up: rolls_up(&essential),
+            says_something: says_something(&essential),
             computation,
         }
     }
+
+    /// What it is the form of.
+    pub fn computation(&self) -> &Computation {
+        &self.computation
+    }
+
+    /// Whether the other computes exactly the same.
+    pub fn computes_as(&self, other: &Form) -> bool {
+        self.computation == other.computation
+    }
+
+    /// Relations that it reads, sorted.
+    pub(super) fn sources(&self) -> &[String] {
+        &self.computation.sources
+    }
+
+    /// The computation without conditions that only say which part of the data a run loads.
+    pub(super) fn essential(&self) -> Computation {
+        essential(&self.computation)
+    }
+}
+
+fn essential(computation: &Computation) -> Computation {
+    let mut essential = computation.clone();
+    essential.filters.retain(|filter| !is_load_filter(filter));
+    drop_repeated_filters(&mut essential);
+    essential
+}
+
+/// Whether a computation says more than how many rows a table has.
+fn says_something(computation: &Computation) -> bool {
+    let counts_rows = matches!(computation.aggregates.as_slice(), [only] if only.call == "count(*)" && only.filters.is_empty());
+    let counts_all = counts_rows && computation.filters.is_empty();
+    !computation.sources.is_empty() && !computation.aggregates.is_empty() && !counts_all
 }
 
 /// Whether a value is taken over, added up or picked from one column, of all rows that a join leaves.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     Class, Group, Known, Verdict,
     compare::{Facet, GrainMatters, compare},
-    essence::Essence,
+    essence::Form,
     names::is_generic,
     suggest::{Suggestion, suggest},
 };
@@ -18,12 +18,10 @@ pub(super) fn judge_group(known: &Known<'_>, key: &str, members: &[usize]) -> Op
     if members.len() < 2 {
         return None;
     }
-    let mut shapes: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    let mut shapes: BTreeMap<Result<u128, usize>, Vec<usize>> = BTreeMap::new();
     for at in &members {
-        let shape = match &known.essences[*at] {
-            Some(essence) => essence.shape.clone(),
-            None => format!("\u{10ffff}{at:08}"),
-        };
+        // What has no form is a class of its own.
+        let shape = known.form(*at).map_or(Err(*at), |form| Ok(form.shape));
         shapes.entry(shape).or_default().push(*at);
     }
     let suggested = known.suggest(&members)?;
@@ -63,8 +61,8 @@ struct Members<'a> {
 impl Known<'_> {
     fn suggest(&self, members: &[usize]) -> Option<Suggestion> {
         // What cannot be compared is no measure for the others.
-        let has_form = members.iter().any(|at| self.essences[*at].is_some());
-        let comparable = members.iter().filter(|at| !has_form || self.essences[**at].is_some());
+        let has_form = members.iter().any(|at| self.form(*at).is_some());
+        let comparable = members.iter().filter(|at| !has_form || self.form(**at).is_some());
         let candidates: Vec<(usize, &Standing)> = comparable.map(|at| (*at, &self.calculations[*at].standing)).collect();
         suggest(&candidates)
     }
@@ -76,14 +74,14 @@ impl Known<'_> {
     }
 
     fn rolls_up(&self, at: usize) -> bool {
-        self.essences[at].as_ref().is_some_and(|essence| essence.rolls_up)
+        self.form(at).is_some_and(|form| form.rolls_up)
     }
 
     fn judge_class(&self, group: &Members<'_>, shape: &[usize]) -> Class {
         let reference = group.reference;
         let mut variants: BTreeMap<u128, Vec<usize>> = BTreeMap::new();
         for (number, at) in (0_u128..).zip(shape) {
-            variants.entry(self.essences[*at].as_ref().map_or(number, |essence| essence.print)).or_default().push(*at);
+            variants.entry(self.form(*at).map_or(number, |form| form.print)).or_default().push(*at);
         }
         let mut variants: Vec<Vec<usize>> = variants.into_values().collect();
         variants.sort_by_key(|variant| (!variant.contains(&reference), variant.first().copied()));
@@ -96,7 +94,7 @@ impl Known<'_> {
         if this_at == other_at {
             return Class { verdict: Verdict::RollsUp, differences: Vec::new(), variants };
         }
-        let (Some(other), Some(this)) = (&self.essences[other_at], &self.essences[this_at]) else {
+        let (Some(other), Some(this)) = (self.form(other_at), self.form(this_at)) else {
             return Class { verdict: Verdict::NotCompared, differences: Vec::new(), variants };
         };
         let mut differences = compare(this, other, self.grain_matters(this_at, other_at, this));
@@ -121,19 +119,19 @@ impl Known<'_> {
         }
         let sources = self.calculations[at].takes_up.iter().copied().filter(|other| *other != at && members.contains(other));
         // Of several on the way, the one that calculates.
-        sources.min_by_key(|other| (self.rolls_up(*other) || self.essences[*other].is_none(), *other)).unwrap_or(at)
+        sources.min_by_key(|other| (self.rolls_up(*other) || self.form(*other).is_none(), *other)).unwrap_or(at)
     }
 
     /// The one of `shape` that reads what the reference reads, else the first.
     fn nearest(&self, reference: usize, shape: &[usize]) -> Option<usize> {
-        let sources = |at: usize| self.essences[at].as_ref().map(|essence| &essence.computation.sources);
+        let sources = |at: usize| self.form(at).map(Form::sources);
         let same = shape.iter().find(|at| sources(**at) == sources(reference));
         same.or(shape.first()).copied()
     }
 
-    fn grain_matters(&self, this: usize, other: usize, essence: &Essence) -> GrainMatters {
+    fn grain_matters(&self, this: usize, other: usize, form: &Form) -> GrainMatters {
         let declared = self.calculations[this].standing.declared || self.calculations[other].standing.declared;
-        if declared || essence.adds_up { GrainMatters::No } else { GrainMatters::Yes }
+        if declared || form.adds_up { GrainMatters::No } else { GrainMatters::Yes }
     }
 
     fn are_disjoint(&self, reference: usize, shape: &[usize]) -> bool {
@@ -142,11 +140,8 @@ impl Known<'_> {
     }
 
     fn print_of(&self, classes: &[Class]) -> u128 {
-        let mut prints: Vec<u128> = classes
-            .iter()
-            .flat_map(Class::members)
-            .map(|at| self.essences[at].as_ref().map_or(0, |essence| essence.print))
-            .collect();
+        let mut prints: Vec<u128> =
+            classes.iter().flat_map(Class::members).map(|at| self.form(at).map_or(0, |form| form.print)).collect();
         prints.sort_unstable();
         let bytes: Vec<u8> = prints.iter().flat_map(|print| print.to_le_bytes()).collect();
         xxhash_rust::xxh3::xxh3_128(&bytes)

@@ -15,14 +15,18 @@ mod ratio;
 mod say;
 mod suggest;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
+use rayon::prelude::*;
 use serde::Serialize;
 
-use self::{essence::Essence, group::judge_group};
-use crate::model::Computation;
+use self::group::judge_group;
 
 pub use compare::{Facet, SaidDifference};
+pub use essence::Form;
 pub use mark::{Piece, mark_difference};
 pub use names::{is_generic, name_key};
 pub use suggest::{Standing, Suggestion};
@@ -36,7 +40,7 @@ pub struct Calculation {
     /// Keys of its own name and of its labels: see [`name_key`]. The first is its own.
     pub keys: Vec<String>,
     /// What it computes; `None` where that has no normal form.
-    pub computation: Option<Computation>,
+    pub form: Option<Arc<Form>>,
     /// What it is made of in the end, as numbers of assets, sorted.
     pub roots: Vec<u32>,
     /// Calculations that its value is made of.
@@ -168,11 +172,9 @@ impl Class {
 /// Groups of `calculations`: by name and label, then meanings under several names. What needs a decision
 /// first, then by name.
 pub fn find_groups(calculations: &[Calculation]) -> Vec<Group> {
-    let essences: Vec<Option<Essence>> =
-        calculations.iter().map(|calculation| calculation.computation.as_ref().map(Essence::new)).collect();
-    let known = Known { calculations, essences: &essences };
+    let known = Known { calculations };
     let mut groups: Vec<Group> =
-        by_name(calculations).into_iter().filter_map(|(key, members)| judge_group(&known, key, &members)).collect();
+        by_name(calculations).into_par_iter().filter_map(|(key, members)| judge_group(&known, key, &members)).collect();
     groups.extend(known.renamed());
     groups.sort_by(|one, other| {
         (one.verdict, &one.key, &one.classes.len()).cmp(&(other.verdict, &other.key, &other.classes.len()))
@@ -180,10 +182,9 @@ pub fn find_groups(calculations: &[Calculation]) -> Vec<Group> {
     groups
 }
 
-/// Calculations with what is compared of them.
+/// The calculations that there are.
 struct Known<'a> {
     calculations: &'a [Calculation],
-    essences: &'a [Option<Essence>],
 }
 
 /// Calculations by every name they go by; a name whose calculations all go by another one too is left out.
@@ -223,12 +224,16 @@ fn by_name(calculations: &[Calculation]) -> Vec<(&str, Vec<usize>)> {
 }
 
 impl Known<'_> {
+    fn form(&self, at: usize) -> Option<&Form> {
+        self.calculations.get(at)?.form.as_deref()
+    }
+
     /// Meanings under several names: where a metric is declared among them, and it is more than counting rows.
     fn renamed(&self) -> Vec<Group> {
         let mut by_print: BTreeMap<u128, Vec<usize>> = BTreeMap::new();
-        for (at, essence) in self.essences.iter().enumerate() {
-            if let Some(essence) = essence.as_ref().filter(|essence| says_something(&essence.computation)) {
-                by_print.entry(essence.print).or_default().push(at);
+        for (at, calculation) in self.calculations.iter().enumerate() {
+            if let Some(form) = calculation.form.as_ref().filter(|form| form.says_something) {
+                by_print.entry(form.print).or_default().push(at);
             }
         }
         by_print.retain(|_, members| {
@@ -237,11 +242,4 @@ impl Known<'_> {
         });
         by_print.into_iter().filter_map(|(print, members)| group::judge_renamed(self, print, &members)).collect()
     }
-}
-
-/// Whether a computation says more than how many rows a table has.
-fn says_something(computation: &Computation) -> bool {
-    let counts_rows = matches!(computation.aggregates.as_slice(), [only] if only.call == "count(*)" && only.filters.is_empty());
-    let counts_all = counts_rows && computation.filters.is_empty();
-    !computation.sources.is_empty() && !computation.aggregates.is_empty() && !counts_all
 }

@@ -11,6 +11,7 @@ const GENERIC: &[&str] = &[
     "average",
     "avg",
     "avgs",
+    "change",
     "cnt",
     "count",
     "counts",
@@ -46,13 +47,6 @@ const GENERIC: &[&str] = &[
     "num",
     "number",
     "of",
-    "p10",
-    "p25",
-    "p50",
-    "p75",
-    "p90",
-    "p95",
-    "p99",
     "pct",
     "per",
     "percent",
@@ -112,7 +106,10 @@ pub fn name_key(name: &str) -> String {
 
 /// Whether a key says only what kind of number it is: two of them need have nothing in common.
 pub fn is_generic(key: &str) -> bool {
-    key.split('_').all(|word| GENERIC.contains(&word) || word.chars().all(|letter| letter.is_ascii_digit()))
+    // `p95` and `q001` are percentiles, a number by itself is one of several.
+    let is_number = |word: &str| word.chars().all(|letter| letter.is_ascii_digit());
+    let is_percentile = |word: &str| word.strip_prefix(['p', 'q']).is_some_and(|rest| !rest.is_empty() && is_number(rest));
+    key.split('_').all(|word| GENERIC.contains(&word) || is_number(word) || is_percentile(word))
 }
 
 /// The span of time that a text names, as one word; "" for none.
@@ -156,6 +153,7 @@ mod tests {
     #[test]
     fn a_generic_name_is_told_from_one_that_means_something() {
         assert!(is_generic("count") && is_generic("total_count") && is_generic("avg_duration_ms") && is_generic("value_2"));
+        assert!(is_generic("p95") && is_generic("q001") && is_generic("percent_change") && !is_generic("q") && !is_generic("pv"));
         assert!(!is_generic("churn_rate") && !is_generic("order_count") && !is_generic("retained"));
     }
 

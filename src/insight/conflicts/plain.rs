@@ -22,13 +22,49 @@ pub(super) fn drop_repeated_filters(computation: &mut Computation) {
     }
 }
 
-/// A value as formulas are compared: an aggregate in its plain form, without conditions.
+/// A value as formulas are compared: an aggregate in its plain form, without conditions, what is divided and what
+/// divides each by itself, wherever it is computed.
 pub(super) fn formula(value: &str) -> String {
     let value = undressed(value);
-    match aggregate_of(value) {
-        Some(aggregate) => plain_aggregate(&aggregate).call,
-        None => without_conditions(value),
+    if let Some(aggregate) = aggregate_of(value) {
+        return unplaced(&plain_aggregate(&aggregate).call);
     }
+    match top_level(value, " / ") {
+        Some(at) => format!("{} / {}", formula(&value[..at]), formula(&value[at + 3..])),
+        None => unplaced(&without_conditions(value)),
+    }
+}
+
+/// A text without the marks of the subqueries that its values are computed in, and without the numbers of what is
+/// unnested: what agrees is computed alike, somewhere.
+pub(super) fn unplaced(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut before = ' ';
+    while let Some(letter) = rest.chars().next() {
+        let mut length = letter.len_utf8();
+        match letter {
+            '{' | '^' => {}
+            '}' if rest.starts_with("}@q") => length = 3 + digits(&rest[3..]),
+            'e' if !is_of_word(before) && digits(&rest[1..]) > 0 && rest[1 + digits(&rest[1..])..].starts_with('.') => {
+                length = 1 + digits(&rest[1..]);
+                out.push('e');
+            }
+            other => out.push(other),
+        }
+        before = letter;
+        rest = &rest[length..];
+    }
+    out
+}
+
+fn is_of_word(letter: char) -> bool {
+    letter.is_alphanumeric() || matches!(letter, '_' | '.' | '⟧')
+}
+
+/// How many digits a text begins with.
+fn digits(text: &str) -> usize {
+    text.len() - text.trim_start_matches(|letter: char| letter.is_ascii_digit()).len()
 }
 
 /// The aggregate that a value is; `None` where it is more than one call.
@@ -153,7 +189,6 @@ pub(super) fn puts_together(condition: &str) -> bool {
 
 /// Marks of the sources and subqueries that a value reads.
 fn mentioned(value: &str) -> Vec<&str> {
-    let digits = |rest: &str| rest.len() - rest.trim_start_matches(|letter: char| letter.is_ascii_digit()).len();
     // A value of a subquery is the subquery's, whatever that reads.
     if let Some((_, number)) = value.rsplit_once("}@q").filter(|_| value.starts_with('{')) {
         return vec![&number[..digits(number)]];
@@ -178,8 +213,10 @@ mod tests {
             assert_eq!(formula(call), "sum(t.x)", "{call}");
         }
         assert_eq!(formula("{coalesce(count(*) filter (t.a = 1), 0)}@q1"), "count(*)");
-        assert_eq!(formula("sum({count(distinct t.x)}@q1)"), "sum({count(distinct t.x)}@q1)");
-        assert_eq!(formula("sum(t.x) / sum(t.y) filter (t.z)"), "sum(t.x) / sum(t.y)");
+        assert_eq!(formula("sum({count(distinct t.x)}@q1)"), "sum(count(distinct t.x))");
+        assert_eq!(formula("sum(t.x) / nullif(coalesce(sum(t.y) filter (t.z), 0), 0)"), "sum(t.x) / sum(t.y)");
+        assert_eq!(formula("count(distinct {field(⟦1⟧.a, b)}@q12)"), formula("count(distinct field(⟦1⟧.a, b))"));
+        assert_eq!((formula("max(e1.key)"), formula("max(t.e1.key)")), ("max(e.key)".to_owned(), "max(t.e1.key)".to_owned()));
     }
 
     #[test]

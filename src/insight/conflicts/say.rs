@@ -23,6 +23,21 @@ pub(super) fn shorten(shown: &str) -> String {
     }
 }
 
+/// Two texts in backticks: where both are cut before they differ, from shortly before that.
+pub(super) fn shorten_both(one: &str, another: &str) -> (String, String) {
+    /// Characters before the difference.
+    const BEFORE: usize = 40;
+    let same = one.chars().zip(another.chars()).take_while(|(left, right)| left == right).count();
+    if same < LONGEST_PIECE - BEFORE / 2 {
+        return (shorten(one), shorten(another));
+    }
+    let from = |text: &str| {
+        let rest: String = text.chars().skip(same - BEFORE).collect();
+        shorten(&format!("…{rest}"))
+    };
+    (from(one), from(another))
+}
+
 /// Pieces that all hold.
 pub(super) fn quote_all(pieces: &[String], called: &Called) -> String {
     join(&pieces.iter().map(|piece| quote(piece, called)).collect::<Vec<_>>(), "and")
@@ -103,7 +118,7 @@ pub(super) fn say_call(call: &str, called: &Called) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::{join, quote, say_call};
+    use super::{join, quote, say_call, shorten_both};
 
     #[test]
     fn sentences_show_columns_and_not_how_they_were_compared() {
@@ -112,6 +127,14 @@ mod tests {
         assert_eq!(quote("{sum(⟦0⟧.amount)}@q12 / ^⟦0⟧.n", &one), "`sum(amount) / n`");
         let two = BTreeMap::from([(0, "orders".to_owned()), (1, "accounts".to_owned())]);
         assert_eq!(quote("⟦0⟧.id = ⟦1⟧.id", &two), "`orders.id = accounts.id`");
+    }
+
+    #[test]
+    fn of_long_texts_that_begin_alike_what_differs_is_shown() {
+        let long = "a".repeat(200);
+        let (one, other) = shorten_both(&format!("{long} = 1"), &format!("{long} = 2"));
+        assert!(one.ends_with("a = 1`") && other.ends_with("a = 2`") && one.starts_with("`…a"), "{one} {other}");
+        assert_eq!(shorten_both("x", "y"), ("`x`".to_owned(), "`y`".to_owned()));
     }
 
     #[test]

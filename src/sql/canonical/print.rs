@@ -494,12 +494,18 @@ impl<'r> Printer<'r> {
                     self.collect(argument, looks_inside, depth, aggregates, windows)?;
                 }
             }
-            Term::Column(id, name) if looks_inside && depth <= TALLEST => {
-                let Some(Label { depth, rows: Some(Rows::Block(block)), .. }) = self.labels.get(id).cloned() else {
-                    return Ok(());
-                };
-                if let Found::Term(inner) = output_of(block, name)? {
-                    self.collect(inner, block.group.is_none(), depth + 1, aggregates, windows)?;
+            Term::Column(id, name) if looks_inside => {
+                let mut id = *id;
+                // Behind a star it is the column of that name of what is read there.
+                for _ in 0..TALLEST {
+                    let Some(Label { depth, rows: Some(Rows::Block(block)), .. }) = self.labels.get(&id).cloned() else { break };
+                    match output_of(block, name)? {
+                        Found::Column(input) => id = input,
+                        Found::Term(inner) if depth < TALLEST => {
+                            return self.collect(inner, block.group.is_none(), depth + 1, aggregates, windows);
+                        }
+                        Found::Term(_) => return Err(NoForm),
+                    }
                 }
             }
             Term::Column(..) | Term::Name(_) | Term::Constant(_) | Term::Query(..) => {}

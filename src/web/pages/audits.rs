@@ -7,11 +7,11 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 
-use super::search::read_whole_query;
+use super::{findings::asked_findings, search::read_whole_query};
 use crate::{
     catalog::{
-        AuditScope, CampaignAnswer, CampaignItem, CampaignSummary, CatalogError, Closing, Decided, FindingCode, NewCampaign,
-        NewVerdict, ScopePreview,
+        AuditScope, CampaignAnswer, CampaignItem, CampaignSummary, CatalogError, Closing, Decided, FindingCode, FindingQuery,
+        NewCampaign, NewVerdict, QUARTERLY_QUESTIONS, ScopePreview,
     },
     web::{
         Site, csv,
@@ -192,24 +192,24 @@ fn audit_url(number: i64) -> String {
     format!("/audits/{number}")
 }
 
-/// The scope that the pairs of an address hold: `follow=` a campaign, `code=` of findings or `code=all`, else a
-/// search by words or facets; everything with a finding where there is nothing of them.
+/// The scope that the pairs of an address hold: `follow=` a campaign, `code=` of findings or `code=all` with
+/// their `owner=` and, for those as well, `snoozed=`; else a search by words or facets; everything with a finding where there is nothing of them.
 fn read_scope(pairs: &Query) -> Result<AuditScope, CatalogError> {
     if let Some(number) = pairs.filled("follow") {
         let number = number.parse().map_err(|_| CatalogError::BadQuestion(format!("`{number}` is no audit's number")));
         return number.map(AuditScope::ChangedSince);
     }
     match pairs.filled("code") {
-        Some("all") => Ok(AuditScope::Findings(None)),
         Some(word) => {
-            let code = FindingCode::from_word(word);
-            let code = code.ok_or_else(|| CatalogError::BadQuestion(format!("no finding is called `{word}`")))?;
-            Ok(AuditScope::Findings(Some(code)))
+            if word != "all" && FindingCode::from_word(word).is_none() {
+                return Err(CatalogError::BadQuestion(format!("no finding is called `{word}`")));
+            }
+            Ok(AuditScope::Findings(asked_findings(pairs)))
         }
         None => {
             let query = read_whole_query(pairs);
             let asks = !query.text.trim().is_empty() || !query.filters.is_empty();
-            Ok(if asks { AuditScope::Search(query) } else { AuditScope::Findings(None) })
+            Ok(if asks { AuditScope::Search(query) } else { AuditScope::Findings(FindingQuery::default()) })
         }
     }
 }
@@ -220,8 +220,14 @@ fn scope_of_text(text: &str) -> Option<AuditScope> {
 
 fn scope_in_words(scope: &AuditScope) -> String {
     match scope {
-        AuditScope::Findings(None) => "everything with a finding".to_owned(),
-        AuditScope::Findings(Some(code)) => format!("findings: {}", code.title()),
+        AuditScope::Findings(query) => {
+            let what = match query.codes.as_slice() {
+                [] => "everything with a finding".to_owned(),
+                codes => format!("findings: {}", codes.iter().map(|code| code.title()).collect::<Vec<_>>().join(", ")),
+            };
+            let owned = if query.owner.is_empty() { String::new() } else { format!(", owned by {}", query.owner) };
+            what + &owned + if query.snoozed { ", snoozed ones too" } else { "" }
+        }
         AuditScope::Search(query) if query.text.is_empty() => "a search by its filters".to_owned(),
         AuditScope::Search(query) => format!("the search “{}”", query.text),
         AuditScope::ChangedSince(number) => format!("what changed since audit {number}"),
@@ -350,9 +356,9 @@ fn read_verdict(form: &Query) -> Result<NewVerdict, PageError> {
         "reopen" => None,
         word => Some(Decided::from_word(word).ok_or_else(|| PageError::BadRequest("Choose what becomes of them.".to_owned()))?),
     };
-    let answers = ["relevant", "correct", "read", "answers", "misses"]
+    let answers = QUARTERLY_QUESTIONS
         .into_iter()
-        .filter_map(|key| Some((key.to_owned(), form.filled(&format!("answer-{key}"))?.to_owned())));
+        .filter_map(|(key, _)| Some((key.to_owned(), form.filled(&format!("answer-{key}"))?.to_owned())));
     Ok(NewVerdict {
         items,
         decided,
@@ -433,32 +439,14 @@ pub(crate) async fn show_report(Path(number): Path<i64>, visit: Visit) -> Result
 /// The report as CSV, a row an item.
 pub(crate) async fn download_report(Path(number): Path<i64>, visit: Visit) -> Result<Response, PageError> {
     let answer = visit.view.campaign(number).await?;
-    let head = [
-        "number",
-        "namespace",
-        "asset",
-        "kind",
-        "decided",
-        "note",
-        "into",
-        "by",
-        "at",
-        "times_decided",
-        "relevant",
-        "correct",
-        "read",
-        "answers",
-        "misses",
-        "owners",
-        "people",
-        "readers",
-        "findings",
-        "gone",
-    ];
+    let before = ["number", "namespace", "asset", "kind", "decided", "note", "into", "by", "at", "times_decided"];
+    let questions = QUARTERLY_QUESTIONS.map(|(key, _)| key);
+    let after = ["owners", "people", "readers", "findings", "gone"];
+    let head = [&before[..], &questions, &after].concat();
     let rows = answer.items.into_iter().map(|item| {
         let newest = item.history.last().cloned();
         let held = |key: &str| newest.as_ref().and_then(|verdict| verdict.answers.get(key)).cloned().unwrap_or_default();
-        let answers = ["relevant", "correct", "read", "answers", "misses"].map(held);
+        let answers = QUARTERLY_QUESTIONS.map(|(key, _)| held(key));
         let decided = item.decided().map(|(decided, _)| decided.word().to_owned()).unwrap_or_else(|| "open".to_owned());
         let (note, into, by, at) =
             newest.map(|verdict| (verdict.note, verdict.into, verdict.by.person, verdict.by.at.to_string())).unwrap_or_default();
@@ -494,9 +482,13 @@ mod tests {
     #[test]
     fn an_address_says_what_is_audited_and_nothing_is_guessed() {
         let scope = |text: &str| read_scope(&Query::parse(text));
-        assert_eq!(scope("").unwrap(), AuditScope::Findings(None));
-        assert_eq!(scope("code=all").unwrap(), AuditScope::Findings(None));
-        assert_eq!(scope("code=metric-conflict").unwrap(), AuditScope::Findings(Some(FindingCode::MetricConflict)));
+        let all = FindingQuery::default();
+        let conflicts = FindingQuery { codes: vec![FindingCode::MetricConflict], ..all.clone() };
+        let of_rita = FindingQuery { owner: "rita".to_owned(), snoozed: true, ..all.clone() };
+        assert_eq!(scope("").unwrap(), AuditScope::Findings(all.clone()));
+        assert_eq!(scope("code=all").unwrap(), AuditScope::Findings(all));
+        assert_eq!(scope("code=metric-conflict").unwrap(), AuditScope::Findings(conflicts));
+        assert_eq!(scope("code=all&owner=rita&snoozed=1").unwrap(), AuditScope::Findings(of_rita));
         assert_eq!(scope("follow=7").unwrap(), AuditScope::ChangedSince(7));
         for text in ["q=churn", "kind=dashboard", "owner=rita", "source=growth", "deprecated=yes"] {
             assert!(matches!(scope(text).unwrap(), AuditScope::Search(_)), "{text}");

@@ -82,10 +82,7 @@ impl ConflictPage {
     /// The name that stands in a form for a replacement.
     fn replacement(&self) -> String {
         let first = self.answer.classes.first().and_then(|class| class.variants.first()?.first());
-        first.map_or_else(String::new, |member| match member.declared {
-            true => member.asset.name.clone(),
-            false => format!("{}.{}", member.asset.name, member.column),
-        })
+        first.map_or_else(String::new, ConflictMember::called)
     }
 
     /// The calculation that stands for a class.

@@ -9,7 +9,7 @@ use axum::{
 };
 
 use crate::{
-    catalog::{Finding, FindingCode, FindingKey},
+    catalog::{Finding, FindingCode, FindingKey, FindingQuery},
     web::{
         Site, csv,
         error::PageError,
@@ -27,39 +27,43 @@ struct FindingsPage<'a> {
     chrome: Chrome,
     counts: Vec<(FindingCode, u64)>,
     all: usize,
-    code: Option<FindingCode>,
-    owner: String,
-    snoozed: bool,
+    asked: FindingQuery,
     shown: Vec<&'a Finding>,
     fitting: usize,
     may_edit: bool,
 }
 
 impl FindingsPage<'_> {
+    fn code(&self) -> Option<&FindingCode> {
+        self.asked.codes.first()
+    }
+
     fn link(&self, code: &FindingCode) -> String {
-        address("/findings", Some(*code), &self.owner, self.snoozed)
+        address("/findings", Some(*code), &self.asked)
     }
 
     fn is_chosen(&self, code: &FindingCode) -> bool {
-        self.code == Some(*code)
+        self.code() == Some(code)
     }
 
     fn everything(&self) -> String {
-        address("/findings", None, &self.owner, self.snoozed)
+        address("/findings", None, &self.asked)
     }
 
     fn csv(&self) -> String {
-        address("/findings.csv", self.code, &self.owner, self.snoozed)
+        address("/findings.csv", self.code().copied(), &self.asked)
     }
 
     /// The form of a new audit of what is shown.
     fn audit(&self) -> String {
-        urls::with_query("/audits/new", [("code", self.code.map_or("all", FindingCode::word).to_owned())])
+        let code = self.code().map_or("all", |code| code.word());
+        urls::with_query("/audits/new", [("code", code.to_owned())].into_iter().chain(others(&self.asked)))
     }
 
     /// The page that shows snoozed ones, or hides them.
     fn toggle(&self) -> String {
-        address("/findings", self.code, &self.owner, !self.snoozed)
+        let asked = FindingQuery { snoozed: !self.asked.snoozed, ..self.asked.clone() };
+        address("/findings", self.code().copied(), &asked)
     }
 
     /// What a form calls a finding.
@@ -72,45 +76,29 @@ fn form_key(finding: &Finding) -> String {
     format!("{} {}", finding.code.word(), finding.subject)
 }
 
-fn address(path: &str, code: Option<FindingCode>, owner: &str, snoozed: bool) -> String {
-    let pairs = [
-        code.map(|code| ("code", code.word().to_owned())),
-        (!owner.is_empty()).then(|| ("owner", owner.to_owned())),
-        snoozed.then(|| ("snoozed", "1".to_owned())),
-    ];
-    urls::with_query(path, pairs.into_iter().flatten())
+fn address(path: &str, code: Option<FindingCode>, asked: &FindingQuery) -> String {
+    urls::with_query(path, code.map(|code| ("code", code.word().to_owned())).into_iter().chain(others(asked)))
 }
 
-/// What a request asks for: `code=`, `owner=`, and `snoozed=` for those as well.
-struct Asked {
-    code: Option<FindingCode>,
-    owner: String,
-    snoozed: bool,
+/// What an address asks for beside the code.
+fn others(asked: &FindingQuery) -> impl Iterator<Item = (&'static str, String)> {
+    let owner = (!asked.owner.is_empty()).then(|| ("owner", asked.owner.clone()));
+    owner.into_iter().chain(asked.snoozed.then(|| ("snoozed", "1".to_owned())))
 }
 
-impl Asked {
-    fn read(query: &Query) -> Asked {
-        Asked {
-            code: query.filled("code").and_then(FindingCode::from_word),
-            owner: query.filled("owner").unwrap_or("").to_owned(),
-            snoozed: query.filled("snoozed").is_some(),
-        }
-    }
-
-    fn fits(&self, finding: &Finding) -> bool {
-        self.code.is_none_or(|code| finding.code == code) && self.fits_others(finding)
-    }
-
-    fn fits_others(&self, finding: &Finding) -> bool {
-        let owned = self.owner.is_empty() || finding.owners.iter().any(|owner| owner.eq_ignore_ascii_case(&self.owner));
-        owned && (self.snoozed || finding.snoozed.is_none())
+/// The findings that the pairs of an address ask for: `code=`, `owner=`, and `snoozed=` for those as well.
+pub(super) fn asked_findings(pairs: &Query) -> FindingQuery {
+    FindingQuery {
+        codes: pairs.filled("code").and_then(FindingCode::from_word).into_iter().collect(),
+        owner: pairs.filled("owner").unwrap_or("").to_owned(),
+        snoozed: pairs.filled("snoozed").is_some(),
     }
 }
 
 /// Shows what needs a decision.
 pub(crate) async fn show_findings(visit: Visit) -> Result<Response, PageError> {
     let findings = visit.view.findings().await?;
-    let asked = Asked::read(&visit.query);
+    let asked = asked_findings(&visit.query);
     let mut counts: BTreeMap<FindingCode, u64> = BTreeMap::new();
     for finding in findings.iter().filter(|finding| asked.fits_others(finding)) {
         *counts.entry(finding.code).or_default() += 1;
@@ -122,9 +110,7 @@ pub(crate) async fn show_findings(visit: Visit) -> Result<Response, PageError> {
         counts: counts.into_iter().collect(),
         fitting: fitting.len(),
         shown: fitting.into_iter().take(AT_ONCE).collect(),
-        code: asked.code,
-        owner: asked.owner,
-        snoozed: asked.snoozed,
+        asked,
         may_edit: visit.chrome.reader.may_edit,
     })
 }
@@ -132,7 +118,7 @@ pub(crate) async fn show_findings(visit: Visit) -> Result<Response, PageError> {
 /// Everything that fits, as CSV.
 pub(crate) async fn download_findings(visit: Visit) -> Result<Response, PageError> {
     let findings = visit.view.findings().await?;
-    let asked = Asked::read(&visit.query);
+    let asked = asked_findings(&visit.query);
     let head =
         ["code", "severity", "namespace", "asset", "finding", "evidence", "owners", "people", "first_seen", "snoozed_until"];
     let rows = findings.into_iter().filter(move |finding| asked.fits(finding)).map(|finding| {

@@ -8,7 +8,7 @@ use super::{
     facets::{ChosenFilter, FacetGroup, FacetValue, SHOWN_VALUES, ValueState, read_value, write_value},
 };
 use crate::{
-    catalog::{Affected, ImpactAnswer, ImpactFacet, ImpactFilter, ImpactQuery, ImpactSeverity},
+    catalog::{Affected, ImpactAnswer, ImpactFacet, ImpactFilter, ImpactQuery, ImpactSeverity, iso_day},
     model::AssetRole,
     web::{
         csv,
@@ -46,7 +46,7 @@ impl ImpactPage<'_> {
     /// How far away it is and who asks for it, where a log says so.
     fn distance_and_use(&self, row: &Affected) -> String {
         let steps = format!("{} away", filters::counted(u64::from(row.depth), "step"));
-        let last = row.last_use.map(day).map(|day| format!(", last asked for {day}")).unwrap_or_default();
+        let last = row.last_use.map(iso_day).map(|day| format!(", last asked for {day}")).unwrap_or_default();
         match row.people {
             None => steps,
             Some(0) if last.is_empty() => format!("{steps}, no person asks for it"),
@@ -232,10 +232,6 @@ fn label(facet: ImpactFacet, value: &str) -> String {
     }
 }
 
-fn day(at: i64) -> String {
-    jiff::Timestamp::from_second(at).map(|at| at.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
-}
-
 fn csv_row(row: Affected) -> Vec<String> {
     vec![
         row.severity.word().to_owned(),
@@ -250,7 +246,7 @@ fn csv_row(row: Affected) -> Vec<String> {
         row.source,
         row.asset.environment.unwrap_or_else(|| "prod".to_owned()),
         row.people.map(|people| people.to_string()).unwrap_or_default(),
-        row.last_use.map(day).unwrap_or_default(),
+        row.last_use.map(iso_day).unwrap_or_default(),
     ]
 }
 

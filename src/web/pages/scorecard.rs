@@ -5,7 +5,7 @@ use askama::Template;
 use axum::response::Response;
 
 use crate::{
-    catalog::{Scorecard, Share},
+    catalog::{Scorecard, Share, iso_day},
     web::{
         error::PageError,
         extract::{Chrome, Visit},
@@ -25,7 +25,7 @@ impl ScorecardPage<'_> {
     fn weeks(&self) -> Vec<(u64, u64, u64, String)> {
         let bar = |(at, (start, share)): (u64, &(i64, Share))| {
             let height = share.per_mille().unwrap_or(0) * 40 / 1_000;
-            let date = jiff::Timestamp::from_second(*start).map(|at| at.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
+            let date = iso_day(*start);
             let title = format!("week from {date}: {} of {} attempts", share.percent(), share.of);
             (at * 14, 40 - height, height, title)
         };

@@ -5,7 +5,7 @@ use axum::{extract::Path, response::Response};
 
 use super::asset::AssetHead;
 use crate::{
-    catalog::UsageAnswer,
+    catalog::{UsageAnswer, iso_day},
     model::AssetRole,
     web::{
         error::PageError,
@@ -46,7 +46,7 @@ impl UsagePage<'_> {
         days.map(|(day, at)| {
             let (people, schedules) = (height(day.interactive), height(day.scheduled));
             let top = HEIGHT.saturating_sub(people);
-            let date = jiff::Timestamp::from_second(day.at).map(|at| at.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
+            let date = iso_day(day.at);
             let failed = if day.errors > 0 { format!(", {} failed", day.errors) } else { String::new() };
             Bar {
                 x: at * STEP,
