@@ -33,6 +33,8 @@ const CHUNK: usize = 64;
 pub(super) enum Format {
     /// LookML, and dashboards beside it.
     LookMl,
+    /// Grafana's dashboards.
+    Grafana,
     /// Metabase's API and serialization.
     Metabase,
     /// TOML with `[metrics.NAME]` and `[data_sources.NAME]`.
@@ -40,12 +42,13 @@ pub(super) enum Format {
 }
 
 impl Format {
-    const ALL: [Format; 3] = [Format::LookMl, Format::Metabase, Format::MetricToml];
+    const ALL: [Format; 4] = [Format::LookMl, Format::Grafana, Format::Metabase, Format::MetricToml];
 
     /// The word that keys are made with.
     fn word(self) -> &'static str {
         match self {
             Format::LookMl => "lookml",
+            Format::Grafana => "grafana",
             Format::Metabase => "metabase",
             Format::MetricToml => "metric-toml",
         }
@@ -55,7 +58,7 @@ impl Format {
     fn is_certain(self, path: &str) -> bool {
         match self {
             Format::LookMl => dashboards::lookml::is_lookml(path),
-            Format::Metabase | Format::MetricToml => false,
+            Format::Grafana | Format::Metabase | Format::MetricToml => false,
         }
     }
 
@@ -63,6 +66,7 @@ impl Format {
     fn of(path: &str, text: &str) -> Option<Format> {
         match ending(path) {
             "lkml" | "lookml" => Some(Format::LookMl),
+            "json" if dashboards::grafana::holds(text) => Some(Format::Grafana),
             "json" | "yaml" | "yml" if dashboards::metabase::holds(text) => Some(Format::Metabase),
             "toml" if metrics::metric_toml::holds(text) => Some(Format::MetricToml),
             _ => None,
@@ -72,6 +76,7 @@ impl Format {
     fn read(self, files: &[DefinitionFile], imported: &[ImportedFile], setting: &Setting<'_>) -> Definitions {
         match self {
             Format::LookMl => dashboards::lookml::read_project(files, imported, setting),
+            Format::Grafana => dashboards::grafana::read_dashboards(files, setting),
             Format::Metabase => dashboards::metabase::read_exports(files, setting),
             Format::MetricToml => metrics::metric_toml::read_metrics(files, setting),
         }

@@ -90,6 +90,11 @@ async fn metabase_becomes_charts_models_metrics_and_dashboards() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn grafana_becomes_charts_and_dashboards() {
+    insta::assert_snapshot!(describe("grafana").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn dbt_metrics_and_exposures_become_metrics_and_dashboards() {
     insta::assert_snapshot!(describe("dbt").await);
 }

@@ -1,5 +1,6 @@
 //! Definitions of dashboards and charts, and of the models between them and the warehouse.
 
+pub(super) mod grafana;
 pub(super) mod lookml;
 pub(super) mod metabase;
 
