@@ -201,7 +201,14 @@ pub struct ConflictMember {
     /// Who endorsed it.
     pub endorsed_by: Option<String>,
     /// That it should no longer be used, and what to use instead.
-    pub deprecated: Option<Option<Replacement>>,
+    pub deprecated: Option<MemberDeprecation>,
+}
+
+/// That a calculation should no longer be used.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MemberDeprecation {
+    /// What to use instead, where that is said.
+    pub replacement: Option<Replacement>,
 }
 
 impl ConflictMember {
@@ -501,10 +508,9 @@ impl View {
             readers: self.graph.degree(one.asset, Direction::Downstream) as u64,
             declared: one.declared,
             endorsed_by: self.endorsed_by(one),
-            deprecated: self.deprecation_of(one).map(|what| {
-                what.replacement
-                    .map(|text| Replacement { asset: self.only_asset_called(&text).map(|row| self.point_at(row)), text })
-            }),
+            deprecated: self
+                .deprecation_of(one)
+                .map(|what| MemberDeprecation { replacement: what.replacement.map(|text| self.replacement(&text)) }),
         })
     }
 

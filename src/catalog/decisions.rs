@@ -211,7 +211,7 @@ impl View {
     }
 
     /// The only dashboard, chart or metric that is called so for people.
-    fn called_for_people(&self, text: &str) -> Option<AssetRef> {
+    pub(super) fn called_for_people(&self, text: &str) -> Option<AssetRef> {
         let is_called = |asset: &&crate::store::AssetRow| {
             let facts = self.facts.of(asset.id);
             matches!(asset.kind, AssetKind::Dashboard | AssetKind::Chart | AssetKind::Metric)

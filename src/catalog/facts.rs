@@ -245,8 +245,10 @@ impl View {
         }
     }
 
-    fn replacement(&self, text: &str) -> Replacement {
-        Replacement { text: text.to_owned(), asset: self.only_asset_called(text).map(|asset| self.point_at(asset)) }
+    /// What a replacement means: an asset by its name, or a dashboard, chart or metric by what it is called.
+    pub(super) fn replacement(&self, text: &str) -> Replacement {
+        let named = self.only_asset_called(text).map(|asset| self.point_at(asset));
+        Replacement { text: text.to_owned(), asset: named.or_else(|| self.called_for_people(text)) }
     }
 
     /// Where something is said, where a file says it.

@@ -26,7 +26,7 @@ use crate::{
     graph::{
         Direction, EvidenceRef, GraphInput, InputAsset, InputAssetEdge, InputColumn, InputColumnEdge, InputRowEdge, Snapshot,
     },
-    model::{AssetId, RunNumber, file_of},
+    model::{AssetId, Dialect, RunNumber, file_of},
     search::{SearchIndex, SearchView, Synonyms},
     store::{AssetRow, GraphRows, LogDay, PlacementRow, RunRow, Store, UsageSummary},
 };
@@ -82,6 +82,8 @@ pub struct RunView {
     pub(super) calculated: OnceLock<Vec<CalculatedName>>,
     /// What may be metrics, once it was asked for.
     pub(super) calculations: OnceCell<Arc<Vec<RunCalculation>>>,
+    /// The dialect of the warehouse that has the most assets, once it was asked for.
+    pub(super) main_dialect: OnceLock<Dialect>,
     /// Words that mean the same to search.
     pub(super) synonyms: Arc<Synonyms>,
 }
@@ -287,6 +289,7 @@ impl View {
             usage: store.usage_summaries(run).await?,
             coverage: usage::load_coverage(store, run).await?,
             calculated: OnceLock::new(),
+            main_dialect: OnceLock::new(),
             calculations: OnceCell::new(),
             synonyms: Arc::clone(synonyms),
         };

@@ -94,6 +94,10 @@ impl View {
 
     /// The dialect of the warehouse that has the most assets.
     pub(super) fn main_dialect(&self) -> Dialect {
+        *self.main_dialect.get_or_init(|| self.find_main_dialect())
+    }
+
+    fn find_main_dialect(&self) -> Dialect {
         let mut sizes: BTreeMap<Dialect, usize> = BTreeMap::new();
         for asset in &self.assets {
             let scheme = asset.namespace.split("://").next().unwrap_or_default();

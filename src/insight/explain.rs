@@ -522,7 +522,8 @@ fn find_column<'a>(scope: &'a DerivedScope, name: &str) -> Option<&'a DerivedCol
 
 /// Names inside one document: spelled alike but for case.
 fn same_name(one: &str, other: &str) -> bool {
-    one.eq_ignore_ascii_case(other) || one.to_lowercase() == other.to_lowercase()
+    let is_plain = one.is_ascii() && other.is_ascii();
+    one.eq_ignore_ascii_case(other) || !is_plain && one.to_lowercase() == other.to_lowercase()
 }
 
 #[cfg(test)]

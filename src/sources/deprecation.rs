@@ -33,18 +33,19 @@ pub(super) fn announces(text: &str) -> bool {
 /// The name that `note` says to use instead: a proposal.
 pub(super) fn find_replacement(note: &str) -> Option<String> {
     let names = REPLACEMENTS.iter().flat_map(|pattern| pattern.captures_iter(note)).filter_map(|found| {
-        let name = found.get(1).or_else(|| found.get(2))?;
+        let name = found.get(1).or_else(|| found.get(2)).or_else(|| found.get(3))?;
         // Bare words are names only where they look like one: `use clients_daily_v6`, not `use this`.
         let text = name.as_str().trim_end_matches(['.', '-']);
-        let quoted = found.get(1).is_some();
+        let quoted = found.get(3).is_none();
         (quoted || text.contains(['.', '_'])).then(|| (name.start(), text.to_owned()))
     });
     names.min().map(|(_, name)| name)
 }
 
-/// Phrases before a name, which is quoted (first capture) or bare (second).
+/// Phrases before a name, which is quoted (first capture), a title in quotes (second) or bare (third).
 static REPLACEMENTS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
-    const NAME: &str = r#"(?:[`'"]([\w-]+(?:\.[\w*-]+)*)[`'"]|([A-Za-z_][\w-]*(?:\.[A-Za-z_][\w*-]*)*))"#;
+    const NAME: &str =
+        r#"(?:[`'"]([\w-]+(?:\.[\w*-]+)*)[`'"]|[“"]([^“”"\n]{2,80})[”"]|([A-Za-z_][\w-]*(?:\.[A-Za-z_][\w*-]*)*))"#;
     const THING: &str = r"(?:the\s+)?(?:(?:new|newer|user-facing)\s+)?(?:(?:table|view|function|model|dataset)\s+)?";
     let phrases = [
         r"\b(?:please\s+)?use\s+",
@@ -77,4 +78,21 @@ fn split_sentences(text: &str) -> Vec<&str> {
     sentences.push(&text[start..]);
     sentences.retain(|sentence| !sentence.trim().is_empty());
     sentences
+}
+
+#[cfg(test)]
+mod tests {
+    use super::find_replacement;
+
+    #[test]
+    fn what_to_use_instead_is_a_name_or_a_title_in_quotes() {
+        for (note, name) in [
+            ("Deprecated in favor of \"Retained (DAU)\", which is better.", Some("Retained (DAU)")),
+            ("Use `mart.orders` instead.", Some("mart.orders")),
+            ("Please use clients_daily_v6.", Some("clients_daily_v6")),
+            ("Use this with care, it is “odd”.", None),
+        ] {
+            assert_eq!(find_replacement(note).as_deref(), name, "{note}");
+        }
+    }
 }

@@ -122,7 +122,7 @@ async fn two_churns_are_one_conflict_that_ends_when_one_is_endorsed() {
     let answer = it.catalog.view().conflict("churn_rate").await.unwrap();
     assert!(answer.summary.settled && answer.reasons[0] == "it is endorsed", "{:?}", answer.reasons);
     let other = &answer.classes[1].variants[0][0];
-    assert_eq!(other.deprecated.as_ref().unwrap().as_ref().unwrap().text, "shop.growth.churn.churn_rate");
+    assert_eq!(other.deprecated.as_ref().unwrap().replacement.as_ref().unwrap().text, "shop.growth.churn.churn_rate");
     let findings = it.catalog.view().findings().await.unwrap();
     assert!(findings.iter().all(|finding| finding.metric.as_deref() != Some("churn_rate")), "what is settled is no finding");
 }

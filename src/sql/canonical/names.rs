@@ -68,6 +68,9 @@ impl Scope<'_> {
             for input in &scope.inputs {
                 let used = input.names(parts);
                 if let (true, Some(column)) = (used > 0, parts.get(used)) {
+                    if used == 1 && input.means_column(&parts[0], column) {
+                        return Some(fields(Term::Column(input.id, parts[0].clone()), &parts[1..]));
+                    }
                     return Some(fields(Term::Column(input.id, column.clone()), &parts[used + 1..]));
                 }
             }
@@ -84,6 +87,11 @@ impl Scope<'_> {
 }
 
 impl Named {
+    /// BigQuery's `FROM d.metrics` where `metrics.x` is a field of the column `metrics`, not a column of the table.
+    fn means_column(&self, first: &Word, next: &Word) -> bool {
+        !self.element && self.columns.contains(first) && !self.columns.contains(next)
+    }
+
     /// How many of the first `parts` are its name.
     fn names(&self, parts: &[Word]) -> usize {
         if parts.first() == Some(&self.alias) {
