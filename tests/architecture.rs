@@ -76,6 +76,30 @@ fn only_the_store_speaks_sql_to_our_database() {
     assert_none(violations_of_the_tree(|file| check_own_sql(file, &tables)));
 }
 
+/// Rooms whose sources the fuzz targets compile by themselves.
+const FUZZED_ROOMS: &[&str] = &["model", "sql", "template"];
+
+#[test]
+fn the_fuzz_targets_have_the_crates_that_their_rooms_name() {
+    let (own, fuzzed) = (dependencies_of("Cargo.toml"), dependencies_of("fuzz/Cargo.toml"));
+    assert!(own.contains("serde") && fuzzed.contains("libfuzzer_sys"), "{own:?} {fuzzed:?}");
+    let check = |file: &SourceFile| -> Vec<String> {
+        let named = file.paths().into_iter().filter(|path| matches!(path.root, Root::Foreign));
+        let missing = named.filter(|path| path.segments.first().is_some_and(|name| own.contains(name) && !fuzzed.contains(name)));
+        missing.map(|path| format!("src/{}:{}: fuzz/Cargo.toml lacks `{}`", file.path, path.line, path.segments[0])).collect()
+    };
+    let files = source_files();
+    assert_none(files.iter().filter(|file| FUZZED_ROOMS.contains(&file.room())).flat_map(check).collect());
+}
+
+/// The crates under `[dependencies]` of a manifest, as Rust names them.
+fn dependencies_of(manifest: &str) -> BTreeSet<String> {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(manifest)).unwrap_or_default();
+    let lines = text.lines().skip_while(|line| line.trim() != "[dependencies]").skip(1);
+    let lines = lines.take_while(|line| !line.starts_with('['));
+    lines.filter_map(|line| Some(line.split_once('=')?.0.trim().replace('-', "_"))).collect()
+}
+
 #[test]
 fn every_room_stands_in_the_table_and_every_row_has_a_room() {
     let mut rooms: BTreeSet<String> = source_files().iter().map(|file| file.room().to_owned()).collect();
