@@ -296,7 +296,7 @@ impl View {
             owners: self.named_owners(&facts.owners),
             reviewers: self.reviewers(&detail),
             contributors: who_to_ask(&detail),
-            deprecation: facts.deprecated.as_ref().map(|fact| self.deprecation(fact)),
+            deprecation: facts.deprecated.as_ref().map(|fact| self.deprecation(detail.asset.id, fact)),
             governed,
             tags,
             labels: words_of(&detail, |what| match what {

@@ -510,7 +510,7 @@ impl View {
             endorsed_by: self.endorsed_by(one),
             deprecated: self
                 .deprecation_of(one)
-                .map(|what| MemberDeprecation { replacement: what.replacement.map(|text| self.replacement(&text)) }),
+                .map(|what| MemberDeprecation { replacement: what.replacement.map(|text| self.replacement(one.asset, &text)) }),
         })
     }
 

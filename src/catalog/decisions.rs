@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     model::{Actor, AssetId, AssetKind, Decision, Question, decision_key},
-    store::StatedDecisionRow,
+    store::{AssetRow, StatedDecisionRow},
 };
 
 /// Longest note of a decision, in characters.
@@ -204,25 +204,24 @@ impl View {
     async fn look_up(&self, text: String, place: Option<Place>) -> Result<Answering> {
         let (asset, column) = match self.resolve_name(&text).await? {
             NameAnswer::Exact { asset, column } | NameAnswer::Unique { asset, column } => (Some(asset), column),
-            _ => (self.called_for_people(&text), None),
+            _ => match self.called_for_people(&text).as_slice() {
+                [only] => (Some(self.point_at(only)), None),
+                _ => (None, None),
+            },
         };
         let made_of = asset.as_ref().map(|asset| self.made_of(asset, column.as_deref())).unwrap_or_default();
         Ok(Answering { text, asset, column, made_of, place })
     }
 
-    /// The only dashboard, chart or metric that is called so for people.
-    pub(super) fn called_for_people(&self, text: &str) -> Option<AssetRef> {
-        let is_called = |asset: &&crate::store::AssetRow| {
+    /// The dashboards, charts and metrics that are called so for people.
+    pub(super) fn called_for_people(&self, text: &str) -> Vec<&AssetRow> {
+        let is_called = |asset: &&AssetRow| {
             let facts = self.facts.of(asset.id);
             matches!(asset.kind, AssetKind::Dashboard | AssetKind::Chart | AssetKind::Metric)
                 && (facts.friendly_name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(text))
                     || asset.name.eq_ignore_ascii_case(text))
         };
-        let mut called = self.assets.iter().filter(is_called);
-        match (called.next(), called.next()) {
-            (Some(only), None) => Some(self.point_at(only)),
-            _ => None,
-        }
+        self.assets.iter().filter(is_called).collect()
     }
 
     /// Columns where the values of a column, or of a metric, begin; at most a handful.

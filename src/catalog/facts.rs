@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use super::{Deprecation, Described, NamedOwner, Place, Replacement, StatedAsset, StatedBy, View, plain_text::first_line};
 use crate::{
     model::{AssetId, Certification, FactKind, OwnerKind, RunNumber, StatedDeprecation, StatedField, StatedValue, Tier, Wrong},
-    store::{FactRow, Store, StoreError},
+    store::{AssetRow, FactRow, Store, StoreError},
 };
 
 /// What lists show of one asset.
@@ -232,12 +232,12 @@ impl View {
         owners.iter().map(named).collect()
     }
 
-    /// What a deprecation says, with the asset that its replacement names.
-    pub(super) fn deprecation(&self, fact: &DeprecationFact) -> Deprecation {
+    /// What a deprecation of `asset` says, with the asset that its replacement names.
+    pub(super) fn deprecation(&self, asset: AssetId, fact: &DeprecationFact) -> Deprecation {
         Deprecation {
             note: fact.what.note.clone(),
             date: fact.what.date.clone(),
-            replacement: fact.what.replacement.as_deref().map(|text| self.replacement(text)),
+            replacement: fact.what.replacement.as_deref().map(|text| self.replacement(asset, text)),
             columns: fact.what.columns.clone(),
             origin: fact.said.origin(),
             place: self.place_said(&fact.said),
@@ -245,10 +245,21 @@ impl View {
         }
     }
 
-    /// What a replacement means: an asset by its name, or a dashboard, chart or metric by what it is called.
-    pub(super) fn replacement(&self, text: &str) -> Replacement {
-        let named = self.only_asset_called(text).map(|asset| self.point_at(asset));
-        Replacement { text: text.to_owned(), asset: named.or_else(|| self.called_for_people(text)) }
+    /// What a replacement of `asset` means: an asset by its name, or a dashboard, chart or metric by what it is
+    /// called; of several the one that stands beside it.
+    pub(super) fn replacement(&self, asset: AssetId, text: &str) -> Replacement {
+        let named = self.only_asset_called(text).map(|found| self.point_at(found));
+        let meant = named.or_else(|| match self.called_for_people(text).as_slice() {
+            [only] => Some(self.point_at(only)),
+            several => {
+                let own = self.asset(asset)?;
+                let folder = |row: &AssetRow| row.name.rsplit_once('.').map(|(folder, _)| folder.to_owned());
+                let mut beside =
+                    several.iter().filter(|row| row.namespace == own.namespace && row.id != own.id && folder(row) == folder(own));
+                beside.next().filter(|_| beside.next().is_none()).map(|row| self.point_at(row))
+            }
+        });
+        Replacement { text: text.to_owned(), asset: meant }
     }
 
     /// Where something is said, where a file says it.

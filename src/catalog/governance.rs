@@ -146,7 +146,7 @@ impl View {
         let mut deprecated: Vec<DeprecatedAsset> = Vec::new();
         for asset in &self.assets {
             let facts = self.facts.of(asset.id);
-            let Some(deprecation) = facts.deprecated.as_ref().map(|fact| self.deprecation(fact)) else { continue };
+            let Some(deprecation) = facts.deprecated.as_ref().map(|fact| self.deprecation(asset.id, fact)) else { continue };
             deprecated.push(DeprecatedAsset {
                 asset: self.point_at(asset),
                 deprecation,

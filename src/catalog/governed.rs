@@ -123,7 +123,7 @@ impl View {
         Ok(Governed {
             fields: self.field_statements(detail),
             owners_in_files: if holds(StatedField::Owners) { self.named_owners(&in_files.owners) } else { Vec::new() },
-            deprecation_in_files: other_deprecation.map(|fact| self.deprecation(fact)),
+            deprecation_in_files: other_deprecation.map(|fact| self.deprecation(asset, fact)),
             certification: facts
                 .certification
                 .as_ref()
@@ -211,7 +211,7 @@ impl View {
             .filter(|input| *input != asset)
             .filter_map(|input| {
                 let fact = self.facts.of(input).deprecated.as_ref()?;
-                Some(DeprecatedInput { asset: self.point(input)?, deprecation: self.deprecation(fact) })
+                Some(DeprecatedInput { asset: self.point(input)?, deprecation: self.deprecation(input, fact) })
             })
             .collect();
         deprecated.sort_by(|one, other| one.asset.cmp(&other.asset));

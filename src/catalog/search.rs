@@ -156,7 +156,7 @@ impl View {
     fn hit(&self, hit: SearchHit) -> Option<Hit> {
         let asset = self.point(hit.found.asset)?;
         let facts = self.facts.of(hit.found.asset);
-        let deprecation = facts.deprecated.as_ref().map(|fact| self.deprecation(fact));
+        let deprecation = facts.deprecated.as_ref().map(|fact| self.deprecation(hit.found.asset, fact));
         Some(Hit {
             asset,
             reasons: hit.why.iter().map(Why::words).collect(),

@@ -333,3 +333,26 @@ async fn ten_thousand_items_are_one_campaign() {
     catalog.decide(&ana, number, verdict(all, Decided::Keep)).await.unwrap();
     assert_eq!(catalog.view().campaign(number).await.unwrap().summary.percent(), 100);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replacement_that_is_named_by_its_title_is_the_metric_beside_it() {
+    let (files, data) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let metric = |name: &str, more: &str| {
+        format!("[metrics.{name}]\nselect_expression = \"COUNT(DISTINCT visitor)\"\ndata_source = \"visits\"\n{more}\n\n")
+    };
+    let source = "[data_sources.visits]\nfrom_expression = \"shop.raw.visits\"\n\n";
+    let real = metric("real", "friendly_name = \"Visitors (real)\"");
+    let seen = metric("seen", "deprecated = true\ndescription = \"\"\"Deprecated in favor of \"Visitors (real)\".\"\"\"");
+    for (path, text) in [("web.toml", format!("{source}{real}{seen}")), ("app.toml", format!("{source}{real}"))] {
+        fs::write(files.path().join(path), text).unwrap();
+    }
+    crawl_folder(files.path(), data.path()).await;
+    let view = Catalog::open(data.path()).await.unwrap().view();
+    let deprecated = view.deprecations().await.unwrap();
+    let [only] = deprecated.as_slice() else { panic!("one deprecated metric, not {deprecated:?}") };
+    let replacement = only.deprecation.replacement.as_ref().unwrap();
+    assert_eq!(replacement.text, "Visitors (real)");
+    let folder = |name: &str| name.rsplit_once('.').map(|(folder, _)| folder.to_owned());
+    let asset = replacement.asset.as_ref().unwrap();
+    assert_eq!((folder(&asset.name), asset.name.ends_with(".real")), (folder(&only.asset.name), true));
+}
