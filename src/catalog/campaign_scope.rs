@@ -185,6 +185,7 @@ impl View {
             meaning: facts.summary.clone(),
             owners: facts.owner_names(),
             people: usage.map_or(0, |usage| usage.people_90),
+            no_log: !self.log_reach(&row.namespace).is_some(),
             last_person: usage.and_then(|usage| usage.last_human),
             readers: self.readers(row.id),
             reads: self.graph.degree(row.id, super::Direction::Upstream) as u64,

@@ -29,6 +29,8 @@ pub struct ItemEvidence {
     pub owners: Vec<String>,
     /// People who asked for it in the last 90 days that logs covered.
     pub people: u32,
+    /// Whether no log of its warehouse was read, so that nobody knows who asks for it.
+    pub no_log: bool,
     /// The last query of a person, seconds since 1970 UTC.
     pub last_person: Option<i64>,
     /// Assets that read it.
@@ -70,9 +72,19 @@ pub struct QuarterlyQuestion {
 }
 
 impl ItemEvidence {
+    /// Why it is looked at: what was found of it, and of which metrics it is one of several calculations.
+    pub fn reasons(&self) -> Vec<String> {
+        self.findings.iter().map(|(_, sentence)| sentence.clone()).chain(self.competing()).collect()
+    }
+
+    fn competing(&self) -> Vec<String> {
+        self.conflicts.iter().map(|(_, name)| format!("`{name}` is calculated otherwise elsewhere")).collect()
+    }
+
     /// The questions that every item is asked, with what was known.
     pub fn questions(&self) -> Vec<QuarterlyQuestion> {
         let people = match (self.people, self.last_person) {
+            _ if self.no_log => "no query log was read, so nobody knows who asks for it".to_owned(),
             (0, None) => "no query of a person was seen".to_owned(),
             (0, Some(last)) => format!("nobody asked for it in 90 days; the last person did on {}", iso_day(last)),
             (1, _) => "one person asked for it in 90 days".to_owned(),
@@ -88,12 +100,11 @@ impl ItemEvidence {
         };
         let mut correct = vec![self.changed_at.map(|at| format!("its code changed last on {}", iso_day(at)))];
         correct.extend(found(&["broken-reference", "drifted-schema", "tier-skipped", "observed-only", "deprecated-in-use"]));
-        let conflict = |(_, name): &(String, String)| Some(format!("`{name}` is calculated otherwise elsewhere"));
         let mut read = vec![Some(match self.meaning.is_empty() {
             true => "nobody says what it is".to_owned(),
             false => format!("it is described as “{}”", self.meaning),
         })];
-        read.extend(self.conflicts.iter().map(conflict));
+        read.extend(self.competing().into_iter().map(Some));
         let answers = match self.questions.is_empty() {
             true => vec![Some("no decision asks for it".to_owned())],
             false => self.questions.iter().map(|question| Some(format!("“{question}”"))).collect(),

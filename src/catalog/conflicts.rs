@@ -333,6 +333,17 @@ impl View {
         Ok(summaries.collect())
     }
 
+    /// The first `most` names whose calculations differ and that nobody settled, with how many ways there are; `None`
+    /// until the board was made once, which the first page does not wait for.
+    pub(super) async fn open_conflicts(&self, most: usize) -> Result<Option<Vec<(String, u64)>>> {
+        if !self.groups.initialized() {
+            return Ok(None);
+        }
+        let is_open = |group: &ConflictSummary| group.verdict == Verdict::Different && group.intended.is_none() && !group.settled;
+        let groups = self.conflicts().await?.groups.into_iter().filter(is_open).take(most);
+        Ok(Some(groups.map(|group| (group.name, group.ways)).collect()))
+    }
+
     /// Every group of several ways or names, with the assets that hold its calculations.
     pub(super) async fn groups_with_assets(&self) -> Result<Vec<(ConflictSummary, Vec<AssetId>)>> {
         let (known, calculations) = (self.metric_groups().await?, self.calculations().await?);

@@ -182,6 +182,11 @@ impl ExplainStep {
         said.join("\n")
     }
 
+    /// Every clause that decides rows, branches and other statements included.
+    fn all_rules(&self) -> impl Iterator<Item = &RowRule> {
+        self.rules.iter().chain(self.branches.iter().chain(&self.others).flat_map(|branch| &branch.rules))
+    }
+
     /// Every clause that decides rows, branches included: (word, text).
     pub(super) fn rule_texts(&self) -> Vec<(String, String)> {
         let rules = self.rules.iter().chain(self.branches.iter().flat_map(|branch| &branch.rules));
@@ -235,7 +240,7 @@ impl View {
         let count = |kind: RowEdgeKind| {
             let places: BTreeSet<_> = steps
                 .iter()
-                .flat_map(|step| &step.rules)
+                .flat_map(|step| step.all_rules())
                 .filter(|rule| rule.kind == kind.word())
                 .map(|rule| &rule.place)
                 .collect();
@@ -439,7 +444,7 @@ fn made_step(view: &View, definition: &Definition, making: &Making, column: Colu
     let told = tell_branch(view, definition, making);
     let branches = if making.has_plain_branches() { &[][..] } else { &making.branches[..] };
     let span = making.links.first().map_or(Span::default(), |link| link.span);
-    // The expression of a union that only puts queries together is the whole union.
+    // What only puts queries together has no expression of its own.
     let is_union = !making.branches.is_empty() && making.links.iter().all(|link| link.step == Step::Copies);
     ExplainStep {
         number: 0,
@@ -448,7 +453,7 @@ fn made_step(view: &View, definition: &Definition, making: &Making, column: Colu
         same_as: None,
         sentence: told.sentence,
         expression: span.of(&definition.text).to_owned(),
-        excerpt: told.excerpt.filter(|_| !is_union || branches.is_empty()),
+        excerpt: told.excerpt.filter(|_| !is_union),
         rules: told.rules,
         branches: branches.iter().map(|branch| tell_branch(view, definition, &branch.making)).collect(),
         others: Vec::new(),
@@ -464,7 +469,8 @@ fn made_step(view: &View, definition: &Definition, making: &Making, column: Colu
 fn tell_branch(view: &View, definition: &Definition, making: &Making) -> ExplainBranch {
     let lines = definition.analysis.line_index(&definition.text);
     let place = |span: Span| Some(view.place_in(&definition.placement, lines.line(span.start)));
-    let span = making.links.first().map_or(Span::default(), |link| link.span);
+    let of_branch = || making.branches.first().and_then(|branch| branch.making.links.first());
+    let span = making.links.first().or_else(of_branch).map_or(Span::default(), |link| link.span);
     let inputs = sources_of(definition, making).into_iter();
     ExplainBranch {
         sentence: making.sentence(&definition.text, &definition.analysis),

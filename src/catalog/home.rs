@@ -27,7 +27,8 @@ pub struct Home {
     pub deprecated_in_use: Vec<(AssetRef, u64)>,
     /// Without an owner and read by several: the asset and how many assets read it, most first.
     pub unowned_popular: Vec<(AssetRef, u64)>,
-    /// Output columns of one name calculated in several ways, most definitions first.
+    /// Metrics of one name that are calculated in several ways, and in how many: those of the board of conflicts,
+    /// what needs a decision first; until it is made, output columns of one name, most definitions first.
     pub competing_metrics: Vec<(String, u64)>,
     /// Changed last, newest first: the asset and when (seconds since 1970 UTC).
     pub changed: Vec<(AssetRef, i64)>,
@@ -70,7 +71,11 @@ impl View {
     /// # Errors
     /// When the store cannot be read.
     pub async fn home(&self) -> Result<Home> {
-        self.home.get_or_try_init(|| self.build_home()).await.cloned()
+        let mut home = self.home.get_or_try_init(|| self.build_home()).await?.clone();
+        if let Some(competing) = self.open_conflicts(MOST_SHOWN).await? {
+            home.competing_metrics = competing;
+        }
+        Ok(home)
     }
 
     async fn build_home(&self) -> Result<Home> {

@@ -9,6 +9,9 @@ use crate::search::{SearchHit, SearchQuery as IndexQuery, Why};
 
 pub use crate::search::{Facet, FacetFilter};
 
+/// Use from which on a hit is called much used: assets that read it, and what logs count.
+const MUCH_USED: u32 = 10;
+
 /// A search as a URL holds it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SearchQuery {
@@ -160,7 +163,7 @@ impl View {
         Some(Hit {
             asset,
             reasons: hit.why.iter().map(Why::words).collect(),
-            why: hit.why.iter().map(say_why).collect::<Vec<_>>().join(" · "),
+            why: hit.why.iter().filter_map(say_why).collect::<Vec<_>>().join(" · "),
             column: hit.found.column,
             name_marks: hit.name_marks,
             friendly_name: hit.found.friendly_name,
@@ -175,8 +178,9 @@ impl View {
     }
 }
 
-fn say_why(why: &Why) -> String {
-    match why {
+/// A reason in a word or two; nothing for a use that is hardly one.
+fn say_why(why: &Why) -> Option<String> {
+    Some(match why {
         Why::ExactName => "exact name".to_owned(),
         Why::ExactLastParts => "exact end of the name".to_owned(),
         Why::ButForVersion => "name but for its version".to_owned(),
@@ -191,11 +195,12 @@ fn say_why(why: &Why) -> String {
             let taken: Vec<String> = words.iter().map(|(typed, found)| format!("{typed} taken for {found}")).collect();
             taken.join(", ")
         }
+        Why::Used(count) if *count < MUCH_USED => return None,
         Why::Used(_) => "much used".to_owned(),
         Why::Certified => "certified".to_owned(),
         Why::Deprecated => "deprecated".to_owned(),
         Why::BesideProd(environment) => format!("in {environment}"),
-    }
+    })
 }
 
 fn broken(cause: impl std::fmt::Display) -> CatalogError {

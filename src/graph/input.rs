@@ -39,7 +39,7 @@ pub struct InputAsset {
     pub role: AssetRole,
     /// Whether it should no longer be used.
     pub deprecated: bool,
-    /// How many columns it has in all, those without an edge included; 0 where unknown.
+    /// How many columns it has that an edge names; 0 where unknown.
     pub columns: u32,
 }
 

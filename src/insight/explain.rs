@@ -34,6 +34,9 @@ pub struct Making {
     pub counted: Vec<RelationId>,
     /// Whether it comes through a star over relations whose columns are not known.
     pub through_star: bool,
+    /// Where the value is one of several before anything computes with it: the columns that it may be. Those of the
+    /// two sides of a join are called alike, those that UNPIVOT makes rows of are not.
+    pub choices: Vec<String>,
     /// Where the value comes from several queries put together: how each of them makes it, in order.
     /// Their links and rules are not among those above, their inputs are.
     pub branches: Vec<MakingBranch>,
@@ -333,7 +336,12 @@ impl<'a> Walk<'a> {
         if computing.is_none() {
             for rule in &mut making.rules {
                 let is_start = rule.scope == (place.statement, place.scope);
-                rule.stage = if is_start { RuleStage::Here } else { RuleStage::Before };
+                rule.stage = match is_start {
+                    // What stands around queries put together acts on their results.
+                    _ if !making.branches.is_empty() => RuleStage::After,
+                    true => RuleStage::Here,
+                    false => RuleStage::Before,
+                };
             }
         }
         if making.links.is_empty() {
@@ -393,6 +401,7 @@ impl<'a> Walk<'a> {
                 self.take_rules(place, scope);
                 continue;
             }
+            self.take_choices(derived);
             self.take_link(scope, derived);
             self.take_rules(place, scope);
             if derived.inputs.is_empty() && matches!(derived.step, Step::CountsRows | Step::Aggregates) {
@@ -406,6 +415,18 @@ impl<'a> Walk<'a> {
 
     fn scope(&self, place: Place) -> Option<&'a DerivedScope> {
         self.analysis.statements.get(place.statement as usize)?.derivation.scopes.get(place.scope as usize)
+    }
+
+    /// The columns that a copied value may be, where there are several and nothing was computed yet.
+    fn take_choices(&mut self, derived: &DerivedColumn) {
+        if derived.step != Step::Copies || !self.making.links.is_empty() || !self.making.choices.is_empty() {
+            return;
+        }
+        let direct = derived.inputs.iter().filter(|input| input.kind.is_direct());
+        let names: Vec<String> = direct.map(|input| input.column.clone()).collect();
+        if names.len() > 1 {
+            self.making.choices = names;
+        }
     }
 
     fn take_link(&mut self, scope: &DerivedScope, derived: &DerivedColumn) {

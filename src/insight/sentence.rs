@@ -11,7 +11,7 @@ use super::{
 use crate::model::{Analysis, RelationId, RowEdgeKind, Span, Step};
 
 /// Longest piece of SQL that a sentence quotes, in characters.
-const LONGEST_QUOTE: usize = 90;
+const LONGEST_QUOTE: usize = 150;
 /// Names that a sentence lists before it counts the rest.
 const MOST_NAMES: usize = 4;
 
@@ -32,8 +32,11 @@ fn branch_of(making: &Making, text: &str, analysis: &Analysis) -> Option<(String
         return None;
     }
     let statement = analysis.statements.get(making.statement as usize)?.span.start;
-    let expression = making.links.first().map(|link| link.span.start);
-    let branch = [Some(statement), expression].into_iter().flatten().find_map(|at| branch_at(text, at as usize))?;
+    let expressions = making.links.iter().map(|link| link.span.start);
+    // A condition may stand in a choice as a whole, or end in one.
+    let conditions = making.rules.iter().flat_map(|rule| [rule.span.start, rule.span.end.saturating_sub(1).max(rule.span.start)]);
+    let mut places = [statement].into_iter().chain(expressions).chain(conditions);
+    let branch = places.find_map(|at| branch_at(text, at as usize))?;
     Some((quote(&branch.condition).trim_matches('`').to_owned(), branch.holds))
 }
 
@@ -70,6 +73,9 @@ fn tell_always(making: &Making, text: &str, analysis: &Analysis) -> String {
 }
 
 fn tell_links(making: &Making, text: &str, analysis: &Analysis) -> String {
+    if let Some(said) = choice(making, analysis) {
+        return said;
+    }
     let Some(link) = making.links.first() else {
         return "Its SQL gives it no expression".to_owned();
     };
@@ -83,6 +89,17 @@ fn tell_links(making: &Making, text: &str, analysis: &Analysis) -> String {
     };
     let inner = inner_aggregate(making, text);
     format!("{what}{inner}{}{}", filters(making, text), groups(making, text, analysis))
+}
+
+/// A value that is one of several: what UNPIVOT makes rows of, or either side of a join that computes it.
+fn choice(making: &Making, analysis: &Analysis) -> Option<String> {
+    let first = making.choices.first().filter(|_| !making.through_star)?;
+    if making.choices.iter().any(|name| !name.eq_ignore_ascii_case(first)) {
+        let names: Vec<String> = making.choices.iter().map(|name| format!("`{name}`")).collect();
+        return Some(format!("Turns columns into rows: is the value of {} in a row each (UNPIVOT)", list_with(&names, "or")));
+    }
+    let computed = making.links.iter().any(|link| link.step != Step::Copies);
+    computed.then(|| format!("Takes `{first}` over from whichever side of a join has the row: from {}", inputs(making, analysis)))
 }
 
 fn copy(making: &Making, analysis: &Analysis) -> String {
@@ -127,6 +144,9 @@ fn constant(expression: &str) -> String {
 /// `sum(x)` → "Sums x": the verb of a well-known aggregate, where the call is the whole expression.
 fn aggregate(expression: &str, making: &Making, analysis: &Analysis) -> String {
     let quoted = quote(expression);
+    if let Some((call, key)) = pivoted(expression) {
+        return format!("{}, of the rows whose {} this column stands for (PIVOT)", aggregate(call, making, analysis), quote(key));
+    }
     let Some(call) = whole_call(expression) else {
         let verb = if divides(expression) { "Divides aggregates" } else { "Computes with aggregates" };
         return format!("{verb}: {quoted}");
@@ -161,6 +181,25 @@ fn aggregate(expression: &str, making: &Making, analysis: &Analysis) -> String {
         _ => return format!("Computes with aggregates: {quoted}"),
     };
     conditional(&call.function, verb, only)
+}
+
+/// `sum(x) FOR key IN (…)`, as PIVOT writes it: the aggregate and the key.
+fn pivoted(expression: &str) -> Option<(&str, &str)> {
+    let words = |wanted: &str| {
+        let mut depth = 0_i32;
+        let mut starts = expression.char_indices().filter(|(_, letter)| {
+            depth += i32::from(*letter == '(') - i32::from(*letter == ')');
+            depth == 0 && letter.is_whitespace()
+        });
+        starts.find_map(|(at, _)| {
+            let rest = expression[at..].trim_start();
+            let word = rest.get(..wanted.len())?;
+            let ends = rest[wanted.len()..].starts_with(|letter: char| letter.is_whitespace() || letter == '(');
+            (ends && word.eq_ignore_ascii_case(wanted)).then_some((at, expression.len() - rest.len() + wanted.len()))
+        })
+    };
+    let ((before, behind), (until, _)) = (words("for")?, words("in")?);
+    Some((expression.get(..before)?.trim(), expression.get(behind..until)?.trim()))
 }
 
 /// "Sums `x` of the rows with `c`" where the argument only leaves rows out.
@@ -299,18 +338,24 @@ fn operation_word(making: &Making, text: &str) -> String {
 
 /// At most a few of `words`, the rest counted.
 fn list_some(words: &[String]) -> String {
+    list_with(words, "and")
+}
+
+/// As [`list_some`], with another word than "and" before the last.
+fn list_with(words: &[String], joined: &str) -> String {
     match words.len() {
-        count if count > MOST_NAMES => format!("{} and {} more", words[..MOST_NAMES - 1].join(", "), count - MOST_NAMES + 1),
-        _ => list(words),
+        count if count > MOST_NAMES => {
+            format!("{} {joined} {} more", words[..MOST_NAMES - 1].join(", "), count - MOST_NAMES + 1)
+        }
+        _ => listed(words, joined),
     }
 }
 
-/// `a`, `b` and `c`.
-fn list(words: &[String]) -> String {
+fn listed(words: &[String], joined: &str) -> String {
     match words {
         [] => String::new(),
         [only] => only.clone(),
-        [front @ .., last] => format!("{} and {last}", front.join(", ")),
+        [front @ .., last] => format!("{} {joined} {last}", front.join(", ")),
     }
 }
 

@@ -221,7 +221,7 @@ impl Why {
                 let pairs: Vec<String> = pairs.iter().map(|(typed, found)| format!("{typed} read as {found}")).collect();
                 pairs.join(", ")
             }
-            Why::Used(count) => format!("used by {count}"),
+            Why::Used(count) => format!("use {count}: assets that read it, and what logs count"),
             Why::Certified => "certified".to_owned(),
             Why::Deprecated => "deprecated, so it sinks".to_owned(),
             Why::BesideProd(environment) => format!("in {environment}, so it stands behind prod"),

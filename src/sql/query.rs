@@ -318,7 +318,7 @@ impl Engine<'_> {
         };
         let span = match self.span_override {
             Some(span) => span,
-            None => super::spans::span_of(expr),
+            None => super::spans::span_of_expr(expr),
         };
         (Item::Column(Column { name, value, span }), Recorded { step, reads, links })
     }

@@ -5,7 +5,7 @@
 
 use rustc_hash::FxHashMap;
 use sqlparser::{
-    ast::Spanned,
+    ast::{Expr, Spanned},
     keywords::Keyword as K,
     tokenizer::{self, Location},
 };
@@ -24,6 +24,18 @@ pub(crate) fn bytes(span: tokenizer::Span) -> Span {
 /// The bytes that the located parts of an AST node cover.
 pub(crate) fn span_of(node: &impl Spanned) -> Span {
     bytes(node.span())
+}
+
+/// As [`span_of`], of an expression: sqlparser keeps no place of a STRUCT, so that its parts tell it.
+pub(crate) fn span_of_expr(expr: &Expr) -> Span {
+    let parts = match expr {
+        Expr::Struct { values, .. } => values,
+        Expr::Array(array) => &array.elem,
+        Expr::Named { expr, .. } => return span_of_expr(expr),
+        other => return span_of(other),
+    };
+    let placed = parts.iter().map(span_of_expr).filter(|span| !span.is_empty());
+    placed.reduce(|one, other| one.cover(other)).unwrap_or_else(|| span_of(expr))
 }
 
 /// The text of `span` with the brackets that it leaves open, which sqlparser's spans of calls miss.

@@ -178,6 +178,44 @@ pub(crate) fn link<O: OfAsset>(it: O, _: &dyn Values) -> Printed<Markup> {
     Ok(linked(it.asset(), it.column()))
 }
 
+/// A name whose path gives way where there is no room, and whose last part stays.
+#[askama::filter_fn]
+pub(crate) fn whole_name<W: Words>(name: W, _: &dyn Values) -> Printed<Markup> {
+    let (path, last) = split_path(name.words());
+    let (head, tail) = split_tail(last);
+    let mut html = String::from("<span class=\"nm\">");
+    for (tag, text) in [("i", path), ("b", head), ("u", tail)] {
+        html.push_str(&format!("<{tag}>"));
+        push_escaped(&mut html, text);
+        html.push_str(&format!("</{tag}>"));
+    }
+    html.push_str("</span>");
+    Ok(Markup::trusted(html))
+}
+
+/// The last part of a name.
+#[askama::filter_fn]
+pub(crate) fn last_part<W: Words>(name: W, _: &dyn Values) -> Printed<String> {
+    Ok(split_path(name.words()).1.to_owned())
+}
+
+/// A name in full that may be broken behind its dots and underscores.
+#[askama::filter_fn]
+pub(crate) fn breaking<W: Words>(name: W, _: &dyn Values) -> Printed<Markup> {
+    let mut html = String::new();
+    for piece in name.words().split_inclusive(['.', '_', '/']) {
+        push_escaped(&mut html, piece);
+        html.push_str("<wbr>");
+    }
+    Ok(Markup::trusted(html))
+}
+
+/// SQL that was kept token by token, drawn together and in colours.
+#[askama::filter_fn]
+pub(crate) fn shape<W: Words>(text: W, _: &dyn Values) -> Printed<Markup> {
+    Ok(sql_text::coloured(&sql_text::draw_together(text.words())))
+}
+
 /// A link that shows the last part alone.
 #[askama::filter_fn]
 pub(crate) fn short_link<O: OfAsset>(it: O, _: &dyn Values) -> Printed<Markup> {
@@ -589,6 +627,11 @@ fn split_tail(text: &str) -> (&str, &str) {
     let from = if length <= SHORT { 0 } else { length - STAYS };
     let at = text.char_indices().nth(from).map_or(0, |(at, _)| at);
     text.split_at(at)
+}
+
+/// A name before and from its last part.
+fn split_path(name: &str) -> (&str, &str) {
+    name.split_at(name.rfind('.').map_or(0, |dot| dot + 1))
 }
 
 fn opened(asset: &AssetRef, column: Option<&str>) -> String {

@@ -11,6 +11,41 @@ pub(super) fn coloured(text: &str) -> Markup {
     Markup::trusted(html)
 }
 
+/// `text`, whose tokens stand apart by single spaces, with the spaces gone that nobody writes: around
+/// dots, inside of brackets, before commas and behind names of functions. What is quoted stays.
+pub(super) fn draw_together(text: &str) -> String {
+    /// Words that a bracket stands apart from.
+    const APART: [&str; 24] = [
+        "in", "and", "or", "not", "select", "from", "where", "on", "as", "over", "using", "values", "then", "when", "else", "by",
+        "join", "exists", "union", "all", "distinct", "having", "any", "with",
+    ];
+    let mut drawn = String::with_capacity(text.len());
+    let (mut quoted, mut before) = (None, "");
+    for token in text.split(' ') {
+        let stays = quoted.is_some();
+        for letter in token.chars().filter(|letter| matches!(letter, '`' | '"' | '\'')) {
+            quoted = match quoted {
+                None => Some(letter),
+                Some(open) if open == letter => None,
+                other => other,
+            };
+        }
+        let is_name = before.ends_with(|letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '`'))
+            && !APART.contains(&before.to_lowercase().as_str());
+        let joins = match token {
+            "." | "," | ")" | ";" | "]" => true,
+            "(" | "[" => is_name,
+            _ => matches!(before, "." | "(" | "["),
+        };
+        if !drawn.is_empty() && (stays || !joins) {
+            drawn.push(' ');
+        }
+        drawn.push_str(token);
+        before = token;
+    }
+    drawn
+}
+
 /// An excerpt in colours with its marked part, its common indentation taken away.
 pub(super) fn excerpt(excerpt: &Excerpt) -> Markup {
     let text = excerpt.text.trim_end();
@@ -104,6 +139,16 @@ fn common_indent(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn tokens_are_drawn_together_as_people_write_them() {
+        let drawn = super::draw_together;
+        assert_eq!(
+            drawn("select count ( * ) from a . b . c where x in ( ? , ? )"),
+            "select count(*) from a.b.c where x in (?, ?)"
+        );
+        assert_eq!(drawn("select `a . b` , \"( c )\" from t"), "select `a . b`, \"( c )\" from t");
+    }
+
     use super::*;
 
     fn plain(markup: &Markup) -> String {

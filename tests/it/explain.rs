@@ -120,3 +120,50 @@ fn tables_that_are_counted_are_told_apart() {
         "create table d.t as select count(*) as n from (select 1 as x from ios.pings union all select 1 from android.pings)";
     assert!(explain(text, "n").starts_with("Counts rows of `android.pings` and `ios.pings`"), "{}", explain(text, "n"));
 }
+
+#[test]
+fn a_pivoted_column_is_told_by_its_aggregate_and_the_key_that_it_stands_for() {
+    let text = "create view d.t as select * from (select month, engine, clicks from d.s) \
+        pivot (sum(clicks) for engine in ('a', 'b'))";
+    assert_eq!(explain(text, "b"), "Sums `clicks`, of the rows whose `engine` this column stands for (PIVOT).");
+}
+
+#[test]
+fn a_column_that_unpivot_makes_is_told_by_all_that_it_may_be() {
+    let text = "create table d.t as with c as (select k, sum(x) as a, sum(y) as b, max(z) as c from d.s group by k) \
+        select k, name, n from c unpivot (n for name in (a, b, c))";
+    assert_eq!(explain(text, "n"), "Turns columns into rows: is the value of `a`, `b` or `c` in a row each (UNPIVOT).");
+}
+
+#[test]
+fn a_key_that_both_sides_of_a_join_compute_is_told_as_either() {
+    let text = "create table d.t as with a as (select lower(id) as id, x from d.a), b as (select upper(id) as id from d.b) \
+        select id, x from a full join b using (id)";
+    assert_eq!(explain(text, "id"), "Takes `id` over from whichever side of a join has the row: from `a.id` and `b.id`.");
+}
+
+#[test]
+fn a_struct_is_told_with_its_fields() {
+    let text = "create view d.t as select s.* replace (struct(s.a as a, s.b) as both, [struct(s.c as c)] as list) from d.s as s";
+    assert_eq!(explain(text, "both"), "Computes: `struct(s.a as a, s.b)`.");
+    assert_eq!(explain(text, "list"), "Computes: `[struct(s.c as c)]`.");
+}
+
+#[test]
+fn what_is_left_out_behind_a_union_is_told_with_it() {
+    let text = "create view d.t as with u as (select lower(x) as x, k from d.a union all select x, k from d.b) \
+        select x from (select x, row_number() over (partition by k) as n from u) where n = 1";
+    let said = explain(text, "x");
+    assert!(said.ends_with("each makes the value in its own way. Of the results, only rows with `n = 1` stay."), "{said}");
+}
+
+#[test]
+fn a_condition_that_a_template_chooses_says_when_it_holds() {
+    let file = "create table d.t as with c as (select min(x) as x from d.s where {% if is_init() %} day > '2010-01-01' \
+        {% else %} day = @day {% endif %} group by k) select max(x) as x from c";
+    let tags = ["{% if is_init() %}", "{% else %}", "{% endif %}", " day = @day "];
+    let rendered = tags.iter().fold(file.to_owned(), |text, tag| text.replace(tag, &" ".repeat(tag.len())));
+    let analysis = analyze(&rendered);
+    let said = make_column(&analysis, &rendered, 0, "x")[0].sentence(file, &analysis);
+    assert!(said.ends_with(" Only if `is_init()`."), "{said}");
+}

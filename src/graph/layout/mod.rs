@@ -23,6 +23,8 @@ pub struct LayoutOptions {
     pub narrowest: f32,
     /// Widest node.
     pub widest: f32,
+    /// Room that marks take beside the name in a node's head.
+    pub head_marks: f32,
     /// Width of one letter of a name, for the width of nodes.
     pub letter: f32,
     /// Least room between layers.
@@ -40,7 +42,8 @@ impl Default for LayoutOptions {
             port: 24.0,
             foot: 24.0,
             narrowest: 130.0,
-            widest: 260.0,
+            widest: 300.0,
+            head_marks: 52.0,
             letter: 7.2,
             layer_gap: 80.0,
             node_gap: 34.0,
@@ -170,9 +173,10 @@ fn find_links(view: &GraphView, sizes: &[(f32, f32)], ranked: &[usize], options:
 /// Width and height of a node.
 fn measure_node(node: &super::ViewNode, options: &LayoutOptions) -> (f32, f32) {
     let (_, last_part) = node.name.rsplit_once('.').unwrap_or(("", &node.name));
-    let letters = node.ports.iter().map(|port| port.path.chars().count()).max().unwrap_or(0);
-    let letters = letters.max(last_part.chars().count() + 1) as f32;
-    let width = (letters * options.letter + 24.0).clamp(options.narrowest, options.widest.max(options.narrowest));
+    let long = |text: &str| text.chars().count() as f32 * options.letter;
+    let ports = node.ports.iter().map(|port| long(&port.path) + 24.0).fold(0.0, f32::max);
+    let width = ports.max(long(last_part) + options.head_marks);
+    let width = width.clamp(options.narrowest, options.widest.max(options.narrowest));
     let foot = if node.more_columns > 0 { options.foot } else { 0.0 };
     (width.round(), options.head + node.ports.len() as f32 * options.port + foot)
 }

@@ -112,7 +112,9 @@ fn gap(layers: &Layers, above: usize, below: usize, options: &LayoutOptions) -> 
     match (layers.items[above].is_node, layers.items[below].is_node) {
         (true, true) => options.node_gap,
         (false, false) => (options.node_gap / 4.0).min(8.0),
-        _ => options.node_gap / 2.0,
+        // The label of the lower one stands between.
+        (false, true) => options.node_gap * 0.8,
+        (true, false) => options.node_gap * 0.4,
     }
 }
 

@@ -59,7 +59,7 @@ impl Engine<'_> {
             };
             let (item, recorded) = self.computed_output(&aggregate.expr, name, inner);
             if let Item::Column(column) = item {
-                produced.push((name, column.value, recorded));
+                produced.push((name, column, recorded));
             }
         }
         let mut items = self.star(inner, span);
@@ -70,7 +70,7 @@ impl Engine<'_> {
             self.decide_rows(inner.record, RowEdgeKind::GroupBy, span, &lineage);
         }
         let Some(values) = self.pivot_values(source) else {
-            let mut made_of: Lineage = produced.iter().flat_map(|(_, value, _)| value.lineage.iter().copied()).collect();
+            let mut made_of: Lineage = produced.iter().flat_map(|(_, column, _)| column.value.lineage.iter().copied()).collect();
             made_of.extend(tests);
             crate::sql::value::normalize(&mut made_of);
             let reads = produced.iter().flat_map(|(_, _, recorded)| recorded.reads.iter().copied()).collect();
@@ -81,16 +81,16 @@ impl Engine<'_> {
             return items;
         };
         for value in &values {
-            for (name, lineage, recorded) in &produced {
+            for (name, aggregate, recorded) in &produced {
                 let shown = match (*name, produced.len()) {
                     (Sym::NONE, _) => value.clone(),
                     (name, _) if self.dialect == Dialect::BigQuery => format!("{}_{value}", self.names.text(name)),
                     (_, 1) if !matches!(self.dialect, Dialect::DuckDb | Dialect::Oracle) => value.clone(),
                     (name, _) => format!("{value}_{}", self.names.text(name)),
                 };
-                let mut all = lineage.clone();
-                all.lineage.extend(tests.iter().copied());
-                let column = Column { name: self.names.intern(&shown), value: Value::of(all.lineage), span };
+                let mut all = aggregate.value.lineage.clone();
+                all.extend(tests.iter().copied());
+                let column = Column { name: self.names.intern(&shown), value: Value::of(all), span: aggregate.span };
                 items.push((Item::Column(column), recorded.clone()));
             }
         }

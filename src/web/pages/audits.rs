@@ -11,7 +11,7 @@ use super::{findings::asked_findings, search::read_whole_query};
 use crate::{
     catalog::{
         AuditScope, CampaignAnswer, CampaignItem, CampaignSummary, CatalogError, Closing, Decided, FindingCode, FindingQuery,
-        NewCampaign, NewVerdict, QUARTERLY_QUESTIONS, ScopePreview,
+        ItemVerdict, NewCampaign, NewVerdict, QUARTERLY_QUESTIONS, ScopePreview,
     },
     web::{
         Site, csv,
@@ -139,6 +139,15 @@ impl AuditItemPage {
         self.item.history.last().and_then(|verdict| verdict.answers.get(key)).cloned().unwrap_or_default()
     }
 
+    fn is_decided(&self, decided: &Decided) -> bool {
+        self.item.decided().is_some_and(|(held, _)| held == *decided)
+    }
+
+    /// What the last verdict merges it into.
+    fn last_into(&self) -> &str {
+        self.item.history.last().map_or("", |verdict| &verdict.into)
+    }
+
     fn last_note(&self) -> String {
         self.item.history.last().map(|verdict| verdict.note.clone()).unwrap_or_default()
     }
@@ -161,6 +170,12 @@ impl ReportPage {
 
     fn open(&self) -> Vec<&CampaignItem> {
         self.answer.items.iter().filter(|item| item.decided().is_none()).collect()
+    }
+
+    /// What was answered, each with its question.
+    fn answers<'a>(&self, item: &CampaignItem, verdict: &'a ItemVerdict) -> Vec<(&'static str, &'a str)> {
+        let questions = item.evidence.questions().into_iter();
+        questions.filter_map(|question| Some((question.text, verdict.answers.get(question.key)?.as_str()))).collect()
     }
 
     /// Undecided items that the page lists; the CSV has all.

@@ -167,7 +167,7 @@ fn draw_node(at: usize, node: &GraphNode, addresses: &Addresses<'_>) -> DrawnNod
         height: node.height,
         columns: Vec::with_capacity(node.columns.len()),
         more: match (node.more_columns, node.columns.is_empty()) {
-            (number, true) => filters::counted(number, "column"),
+            (number, true) => filters::counted(number, "linked column"),
             (number, false) => format!("+ {}", filters::counted(number, "column")),
         },
         more_url: (node.more_columns > 0).then(|| addresses.of_more_columns(&node.asset)),
