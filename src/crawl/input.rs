@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Changes whenever the engine, templates or this room would make something else of the same text.
-pub(super) const ENGINE: &str = concat!(env!("CARGO_PKG_VERSION"), "/16");
+pub(super) const ENGINE: &str = concat!(env!("CARGO_PKG_VERSION"), "/17");
 
 /// One source, complete.
 #[derive(Clone, Debug)]

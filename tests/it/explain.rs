@@ -136,13 +136,6 @@ fn a_column_that_unpivot_makes_is_told_by_all_that_it_may_be() {
 }
 
 #[test]
-fn a_key_that_both_sides_of_a_join_compute_is_told_as_either() {
-    let text = "create table d.t as with a as (select lower(id) as id, x from d.a), b as (select upper(id) as id from d.b) \
-        select id, x from a full join b using (id)";
-    assert_eq!(explain(text, "id"), "Takes `id` over from whichever side of a join has the row: from `a.id` and `b.id`.");
-}
-
-#[test]
 fn a_struct_is_told_with_its_fields() {
     let text = "create view d.t as select s.* replace (struct(s.a as a, s.b) as both, [struct(s.c as c)] as list) from d.s as s";
     assert_eq!(explain(text, "both"), "Computes: `struct(s.a as a, s.b)`.");
