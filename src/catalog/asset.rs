@@ -2,7 +2,8 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
 };
 
 use serde::Serialize;
@@ -266,7 +267,7 @@ impl View {
     /// # Errors
     /// [`CatalogError::NotFound`] where there is none of that name.
     pub async fn show_asset(&self, namespace: &str, name: &str) -> Result<AssetAnswer> {
-        let detail = self.load_detail(namespace, name).await?;
+        let detail = self.known_detail(namespace, name).await?;
         let mut columns = self.merge_columns(&detail);
         self.inherit_meanings(detail.asset.id, &mut columns).await?;
         let upstream = self.neighbours(detail.asset.id, Direction::Upstream);
@@ -342,7 +343,28 @@ impl View {
         })
     }
 
-    /// Everything stored of an asset, gone ones and aliases included.
+    /// As [`View::load_detail`], kept for the next who asks.
+    pub(super) async fn known_detail(&self, namespace: &str, name: &str) -> Result<Arc<AssetDetail>> {
+        let known = match self.find(namespace, name) {
+            Some(asset) => self.detail_of(asset.id).await?,
+            None => Some(Arc::new(self.load_detail(namespace, name).await?)),
+        };
+        known.ok_or_else(|| CatalogError::not_found(namespace, name))
+    }
+
+    /// Everything stored of an asset as this view sees it, kept for the next who asks.
+    pub(super) async fn detail_of(&self, asset: AssetId) -> Result<Option<Arc<AssetDetail>>> {
+        if let Some(known) = self.details.get(asset) {
+            return Ok(Some(known));
+        }
+        let detail = self.store.show_asset(self.run, asset).await?.map(Arc::new);
+        if let Some(detail) = &detail {
+            self.details.keep(asset, detail);
+        }
+        Ok(detail)
+    }
+
+    /// Everything stored of an asset by now, gone ones and aliases included.
     pub(super) async fn load_detail(&self, namespace: &str, name: &str) -> Result<AssetDetail> {
         let id = match self.find(namespace, name) {
             Some(asset) => Some(asset.id),
@@ -388,6 +410,7 @@ impl View {
 
     /// Columns that decide which rows of an asset exist, with the clauses' texts.
     pub(super) fn row_deciders(&self, detail: &AssetDetail) -> Vec<RowDecider> {
+        let clauses = Clauses::of(detail);
         let mut deciders: Vec<RowDecider> = self
             .graph
             .row_edges_into(detail.asset.id)
@@ -396,7 +419,7 @@ impl View {
                 let column = self.point_column(edge.from)?;
                 let evidence = edge.evidence.first().copied();
                 let place = evidence.and_then(|evidence| self.place_of_evidence(evidence));
-                let clause = place.as_ref().map(|place| clause_at(detail, place, edge.kind)).unwrap_or_default();
+                let clause = place.as_ref().and_then(|place| clauses.at(place, edge.kind)).unwrap_or_default();
                 Some(RowDecider { column, kind: edge.kind.word().to_owned(), clause, place })
             })
             .collect();
@@ -579,15 +602,28 @@ fn cut_text(text: &str) -> (&str, bool) {
     (text.get(..end).unwrap_or(""), true)
 }
 
-/// The clause of `kind` that stands at `place`, on one line.
-fn clause_at(detail: &AssetDetail, place: &Place, kind: RowEdgeKind) -> String {
-    let Some(definition) = detail.definitions.iter().find(|definition| *definition.placement.path == *place.path) else {
-        return String::new();
-    };
-    let lines = definition.analysis.line_index(&definition.text);
-    let rows = definition.analysis.targets.iter().flat_map(|target| &target.rows);
-    let clause = rows.into_iter().find(|row| row.kind == kind && lines.line(row.span.start) == place.line);
-    clause.map(|row| row.span.of(&definition.text).split_whitespace().collect::<Vec<_>>().join(" ")).unwrap_or_default()
+/// The clauses that decide the rows of an asset, by file, line and kind: the first of each. Many edges share one.
+struct Clauses<'a>(HashMap<(&'a str, u32, RowEdgeKind), String>);
+
+impl<'a> Clauses<'a> {
+    fn of(detail: &'a AssetDetail) -> Clauses<'a> {
+        let mut clauses = HashMap::new();
+        for definition in &detail.definitions {
+            let lines = definition.analysis.line_index(&definition.text);
+            for row in definition.analysis.targets.iter().flat_map(|target| &target.rows) {
+                let at = (&*definition.placement.path, lines.line(row.span.start), row.kind);
+                clauses
+                    .entry(at)
+                    .or_insert_with(|| row.span.of(&definition.text).split_whitespace().collect::<Vec<_>>().join(" "));
+            }
+        }
+        Clauses(clauses)
+    }
+
+    /// The clause of `kind` that stands at `place`, on one line.
+    fn at(&self, place: &Place, kind: RowEdgeKind) -> Option<String> {
+        self.0.get(&(&*place.path, place.line, kind)).cloned()
+    }
 }
 
 fn why_no_lineage(detail: &AssetDetail, diagnostics: &[PlacedDiagnostic]) -> NoLineage {

@@ -62,7 +62,7 @@ impl View {
     /// # Errors
     /// [`CatalogError::NotFound`] where there is no such asset or column.
     pub async fn show_column(&self, namespace: &str, name: &str, column: &str) -> Result<ColumnAnswer> {
-        let detail = self.load_detail(namespace, name).await?;
+        let detail = self.known_detail(namespace, name).await?;
         let mut columns = self.merge_columns(&detail);
         let lower = column.to_lowercase();
         let found = columns.iter().position(|entry| entry.name.to_lowercase() == lower);

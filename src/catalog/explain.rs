@@ -370,7 +370,7 @@ impl Story<'_> {
         if let Some(known) = self.details.get(&asset) {
             return Ok(known.clone());
         }
-        let detail = self.view.store.show_asset(self.view.run, asset).await?.map(Arc::new);
+        let detail = self.view.detail_of(asset).await?;
         self.details.insert(asset, detail.clone());
         Ok(detail)
     }

@@ -33,6 +33,7 @@ mod home;
 mod impact;
 mod indexing;
 mod insight_time;
+mod known_details;
 mod ledger;
 mod lineage_graph;
 mod metrics;

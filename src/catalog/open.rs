@@ -16,6 +16,7 @@ use super::{
     conflicts::KnownGroups,
     facts::Facts,
     indexing,
+    known_details::KnownDetails,
     metrics::{CalculatedColumns, CalculatedName},
     names::NameIndex,
     search_log::SearchLog,
@@ -60,6 +61,8 @@ pub struct View {
     pub(super) groups: OnceCell<Arc<KnownGroups>>,
     /// What needs a decision, once it was asked for.
     pub(super) findings: OnceCell<Arc<Vec<Finding>>>,
+    /// What is stored of assets that were asked for lately.
+    pub(super) details: KnownDetails,
 }
 
 /// The part of a view that only another run changes. A view is asked for it as if it were its own.
@@ -310,6 +313,7 @@ impl View {
             metrics: CalculatedColumns::default(),
             groups: OnceCell::new(),
             findings: OnceCell::new(),
+            details: KnownDetails::default(),
         }
     }
 

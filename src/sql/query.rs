@@ -318,7 +318,7 @@ impl Engine<'_> {
         };
         let span = match self.span_override {
             Some(span) => span,
-            None => super::spans::span_of_expr(expr),
+            None => super::spans::place_of_expr(self.text, expr),
         };
         (Item::Column(Column { name, value, span }), Recorded { step, reads, links })
     }

@@ -26,8 +26,22 @@ pub(crate) fn span_of(node: &impl Spanned) -> Span {
     bytes(node.span())
 }
 
+/// As [`span_of`], of an expression in `text`: with the brackets of an array, whose parts alone have a place.
+pub(crate) fn place_of_expr(text: &str, expr: &Expr) -> Span {
+    let span = span_of_expr(expr);
+    let around = || {
+        let open = text.get(..span.start as usize)?.rfind('[')?;
+        let close = span.end as usize + text.get(span.end as usize..)?.find(']')? + 1;
+        Some(Span::new(open, close))
+    };
+    match expr {
+        Expr::Array(_) if !span.is_empty() => around().unwrap_or(span),
+        _ => span,
+    }
+}
+
 /// As [`span_of`], of an expression: sqlparser keeps no place of a STRUCT, so that its parts tell it.
-pub(crate) fn span_of_expr(expr: &Expr) -> Span {
+fn span_of_expr(expr: &Expr) -> Span {
     let parts = match expr {
         Expr::Struct { values, .. } => values,
         Expr::Array(array) => &array.elem,

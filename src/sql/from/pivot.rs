@@ -11,6 +11,7 @@ use crate::sql::{
     names::Sym,
     query::{Recorded, item_origins},
     scope::Scope,
+    spans::span_of,
     value::{Column, Item, Lineage, OpenStar, Value},
 };
 use ColumnEdgeKind::{Conditional, Window};
@@ -59,7 +60,8 @@ impl Engine<'_> {
             };
             let (item, recorded) = self.computed_output(&aggregate.expr, name, inner);
             if let Item::Column(column) = item {
-                produced.push((name, column, recorded));
+                let span = self.place_of_aggregate(&aggregate.expr, column.span, span);
+                produced.push((name, Column { span, ..column }, recorded));
             }
         }
         let mut items = self.star(inner, span);
@@ -95,6 +97,32 @@ impl Engine<'_> {
             }
         }
         items
+    }
+
+    /// Where an aggregate of PIVOT stands, of which sqlparser keeps no more than the place `inside` of its arguments.
+    fn place_of_aggregate(&self, aggregate: &Expr, inside: Span, factor: Span) -> Span {
+        let Expr::Function(function) = aggregate else { return inside };
+        if !span_of(&function.name).is_empty() {
+            return inside;
+        }
+        let mut depth = 0_u32;
+        let before = self.text.get(..inside.start as usize).unwrap_or("");
+        let open = before.char_indices().rev().find(|(_, letter)| match letter {
+            '(' if depth == 0 => true,
+            '(' => {
+                depth -= 1;
+                false
+            }
+            ')' => {
+                depth += 1;
+                false
+            }
+            _ => false,
+        });
+        let Some((open, _)) = open.filter(|_| !inside.is_empty()) else { return factor };
+        let name = before[..open].trim_end();
+        let rest = name.trim_end_matches(|letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '.' | '`'));
+        Span::new(rest.len(), inside.end as usize)
     }
 
     /// What PIVOT's columns are called after; `None` where only the data tell.
