@@ -339,7 +339,7 @@ impl View {
         if !self.groups.initialized() {
             return Ok(None);
         }
-        let is_open = |group: &ConflictSummary| group.verdict == Verdict::Different && group.intended.is_none() && !group.settled;
+        let is_open = |group: &ConflictSummary| group.verdict == Verdict::Different && group.is_open();
         let groups = self.conflicts().await?.groups.into_iter().filter(is_open).take(most);
         Ok(Some(groups.map(|group| (group.name, group.ways)).collect()))
     }

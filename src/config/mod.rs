@@ -375,9 +375,14 @@ impl Default for Limits {
 }
 
 impl Config {
+    /// The warehouse that is configured under `name`.
+    pub fn warehouse_called(&self, name: &str) -> Option<&WarehouseConfig> {
+        self.warehouses.iter().find(|warehouse| warehouse.name == name)
+    }
+
     /// The warehouse that `source`'s names belong to, when its SQL is in `dialect`.
     pub fn warehouse_of(&self, source: &SourceConfig, dialect: Dialect) -> WarehouseConfig {
-        let named = source.warehouse.as_ref().and_then(|name| self.warehouses.iter().find(|entry| entry.name == *name));
+        let named = source.warehouse.as_ref().and_then(|name| self.warehouse_called(name));
         let found = named.or_else(|| self.warehouses.iter().find(|entry| entry.dialect == dialect));
         let mut warehouse = found.cloned().unwrap_or_else(|| WarehouseConfig {
             name: dialect.name().to_owned(),

@@ -131,7 +131,13 @@ pub(super) struct Connection {
     defaults: (Option<String>, Option<String>),
 }
 
-impl Setting<'_> {
+impl<'a> Setting<'a> {
+    /// What is true of the source that `request` asks for.
+    pub(super) fn of(request: &Request<'a>, dialect: Dialect, defaults: &'a (Option<String>, Option<String>)) -> Setting<'a> {
+        let (config, configured) = (request.config, request.source);
+        Setting { config, configured, source: &configured.name, dialect, defaults, limits: &config.limits }
+    }
+
     /// The namespace of a tool's assets.
     pub(super) fn namespace(&self, tool: &str) -> String {
         let authority = |link: &str| Some(link.split_once("://")?.1.split('/').next()?.to_owned());
@@ -147,7 +153,7 @@ impl Setting<'_> {
     /// What the connection called `name` leads to; `stated` is the dialect that the tool says it has.
     pub(super) fn connect(&self, name: &str, stated: Option<Dialect>) -> Connection {
         let called = self.configured.connections.get(name).map_or(name, String::as_str);
-        if let Some(warehouse) = self.config.warehouses.iter().find(|warehouse| warehouse.name == called) {
+        if let Some(warehouse) = self.config.warehouse_called(called) {
             return Connection {
                 dialect: warehouse.dialect,
                 warehouse: Some(warehouse.name.clone()),

@@ -111,6 +111,15 @@ static COMPILED: LazyLock<Vec<(&'static Sign, Regex)>> =
 /// Most texts, and most bytes of each, that are looked at.
 pub(super) const SAMPLE: (usize, usize) = (200, 64 << 10);
 
+/// The dialect that the configuration says, and a sentence that says so.
+pub(super) fn set_dialect(config: &Config, source: &SourceConfig) -> Option<(Dialect, String)> {
+    if let Some(dialect) = source.dialect {
+        return Some((dialect, format!("The dialect is set to {dialect}.")));
+    }
+    let warehouse = config.warehouse_called(source.warehouse.as_ref()?)?;
+    Some((warehouse.dialect, format!("The dialect is that of the warehouse {}: {}.", warehouse.name, warehouse.dialect)))
+}
+
 /// The dialect that is set, the warehouse's, the layout's, or a guess; and a sentence that says which.
 pub(super) fn choose_dialect(
     config: &Config,
@@ -121,12 +130,8 @@ pub(super) fn choose_dialect(
     candidates: &[&Entry],
     by_folder: &FolderDialects,
 ) -> (Dialect, String) {
-    if let Some(dialect) = source.dialect {
-        return (dialect, format!("The dialect is set to {dialect}."));
-    }
-    if let Some(warehouse) = source.warehouse.as_ref().and_then(|name| config.warehouses.iter().find(|entry| entry.name == *name))
-    {
-        return (warehouse.dialect, format!("The dialect is that of the warehouse {}: {}.", warehouse.name, warehouse.dialect));
+    if let Some(set) = set_dialect(config, source) {
+        return set;
     }
     match classifier.layout {
         Layout::BigqueryEtl => (Dialect::BigQuery, "The dialect of the bigquery-etl layout is bigquery.".to_owned()),

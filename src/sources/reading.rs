@@ -102,14 +102,7 @@ pub(super) fn read_files(request: &Request<'_>, files: &Files, progress: &dyn Pr
     for outcome in outcomes {
         outcome.add_to(reading);
     }
-    let setting = Setting {
-        config: request.config,
-        configured: source,
-        source: &source.name,
-        dialect,
-        defaults: &context.defaults,
-        limits: context.limits(),
-    };
+    let setting = Setting::of(request, dialect, &context.defaults);
     read_definitions(request, files, &candidates, &context.settings, &setting, reading);
     read_decisions(request, files, &wanted, &context.settings, reading);
     if let Some(found) = found {

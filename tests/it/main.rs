@@ -18,6 +18,8 @@ mod canonical;
 #[cfg(test)]
 mod catalog;
 #[cfg(test)]
+mod choices;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod config;

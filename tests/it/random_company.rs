@@ -9,6 +9,7 @@ use std::{
     path::Path,
 };
 
+use crate::choices::Choices;
 use wellspring::{
     catalog::{Catalog, StalenessRules, Verdict},
     config::Config,
@@ -55,34 +56,26 @@ struct Table {
 }
 
 struct Company {
-    state: u64,
+    choices: Choices,
     tables: Vec<Table>,
     jobs: Vec<(i64, String)>,
 }
 
 impl Company {
-    fn random(&mut self, below: u64) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % below
-    }
-
     /// Layers of tables that read the ones before, some called nearly alike.
     fn new(seed: u64) -> Company {
-        let mut company = Company { state: seed.wrapping_mul(0x2545_f491_4f6c_dd1d), tables: Vec::new(), jobs: Vec::new() };
+        let mut company = Company { choices: Choices::new(seed), tables: Vec::new(), jobs: Vec::new() };
         let words = ["orders", "visits", "refunds", "invoices", "carts", "signups", "tickets", "prices"];
-        let count = 30 + company.random(40) as usize;
+        let count = 30 + company.choices.below(40);
         for at in 0..count {
             let dataset = ["raw_copy", "staging", "marts"][at * 3 / count];
-            let word = words[company.random(8) as usize];
-            let ending = ["", "_v1", "_v2", "_daily", "_old"][company.random(5) as usize];
+            let word = words[company.choices.below(8)];
+            let ending = ["", "_v1", "_v2", "_daily", "_old"][company.choices.below(5)];
             let mut name = format!("{dataset}.{word}{ending}");
             while company.tables.iter().any(|table| table.name == name) {
                 name.push('x');
             }
-            let reads = (0..company.random(3)).filter(|_| at > 0).map(|_| company.random(at as u64) as usize);
+            let reads = (0..company.choices.below(3)).filter(|_| at > 0).map(|_| company.choices.below(at));
             let reads: BTreeSet<usize> = reads.collect::<Vec<_>>().into_iter().collect();
             let fate = company.fate();
             company.tables.push(Table { name, reads: reads.into_iter().collect(), fate });
@@ -91,16 +84,16 @@ impl Company {
     }
 
     fn fate(&mut self) -> Fate {
-        let is_view = self.random(5) == 0;
+        let is_view = self.choices.below(5) == 0;
         Fate {
             asked: [Asked::Never, Asked::Never, Asked::Never, Asked::OnlyBefore, Asked::Once, Asked::Often]
-                [self.random(6) as usize],
+                [self.choices.below(6)],
             written: match is_view {
                 true => Written::Never,
-                false => [Written::Never, Written::OnlyBefore, Written::Daily][self.random(3) as usize],
+                false => [Written::Never, Written::OnlyBefore, Written::Daily][self.choices.below(3)],
             },
-            deprecated: self.random(6) == 0,
-            owned: self.random(2) == 0,
+            deprecated: self.choices.below(6) == 0,
+            owned: self.choices.below(2) == 0,
             is_view,
         }
     }
@@ -163,7 +156,7 @@ impl Company {
     }
 
     fn run(&mut self, day: u64, user: &str, labels: serde_json::Value, sql: &str) {
-        let at = FIRST + (day * 86_400 + self.random(86_000)) as i64;
+        let at = FIRST + (day * 86_400 + self.choices.below(86_000) as u64) as i64;
         let time = |at: i64| jiff::Timestamp::from_second(at).unwrap().strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
         let line = serde_json::json!({
             "job_id": format!("job_{}", self.jobs.len()), "job_type": "QUERY", "state": "DONE", "project_id": "acme",
@@ -177,11 +170,11 @@ impl Company {
     fn ask(&mut self, day: u64, at: usize) {
         let name = self.tables[at].name.clone();
         let (dataset, table) = name.split_once('.').unwrap();
-        let other = self.random(self.tables.len() as u64) as usize;
+        let other = self.choices.below(self.tables.len());
         let other = self.tables[other].name.clone();
-        let person = format!("person{}@acme.example.com", self.random(5));
-        let number = self.random(1_000);
-        let sql = match self.random(8) {
+        let person = format!("person{}@acme.example.com", self.choices.below(5));
+        let number = self.choices.below(1_000);
+        let sql = match self.choices.below(8) {
             0 => format!("SELECT * FROM acme.{name} LIMIT {number}"),
             1 => format!("select count(*) from `acme`.`{dataset}`.`{table}` where id > {number}"),
             2 => format!("WITH mine AS (SELECT id FROM `acme.{name}`) SELECT * FROM mine -- not acme.{other}"),
@@ -218,7 +211,7 @@ impl Company {
                     Asked::Never => false,
                     Asked::OnlyBefore => day + 1 < begin && day % 4 == 1,
                     Asked::Once => day == begin + 1 + at as u64 % (WINDOW - 2),
-                    Asked::Often => self.random(10) == 0 || day == begin + 5,
+                    Asked::Often => self.choices.below(10) == 0 || day == begin + 5,
                 };
                 if asks {
                     self.ask(day, at);

@@ -310,7 +310,7 @@ fn place_of(file: &LogFileState) -> LogPlace {
 
 /// The dialect of a log: as set, its warehouse's, the format's, that of the only warehouse, else any.
 fn log_dialect(config: &Config, log: &LogConfig, format: Option<LogFormat>) -> Dialect {
-    let warehouse = log.warehouse.as_ref().and_then(|name| config.warehouses.iter().find(|entry| entry.name == *name));
+    let warehouse = log.warehouse.as_ref().and_then(|name| config.warehouse_called(name));
     let only = match config.warehouses.as_slice() {
         [only] => Some(only.dialect),
         _ => None,

@@ -216,19 +216,29 @@ impl Artifacts {
     }
 
     fn take_manifest(&mut self, manifest: Manifest, path: &str) {
-        let version = manifest.metadata.dbt_schema_version.unwrap_or_default();
+        self.check_version(&manifest.metadata.dbt_schema_version.unwrap_or_default(), path);
+        for (id, node) in manifest.nodes.into_iter().filter(|(_, node)| node.resource_type.as_deref() == Some("test")) {
+            let about = node.attached_node.or_else(|| node.depends_on.and_then(|on| on.nodes.into_iter().next()));
+            let name = node.test_metadata.and_then(|test| test.name).or(node.name);
+            if let (Some(about), Some(name)) = (about, name) {
+                self.know_test(&id, &about, &name, &node.column_name.unwrap_or_default());
+            }
+        }
+    }
+
+    /// What the test of this id tests: a node's id and a column, "" for the whole.
+    pub(super) fn know_test(&mut self, id: &str, about: &str, name: &str, column: &str) {
+        let test = Test { about: about.to_owned(), name: name.to_owned(), column: column.to_owned() };
+        self.tests.insert(id.to_owned(), test);
+    }
+
+    /// Remarks on a manifest of a version that is not known.
+    pub(super) fn check_version(&mut self, version: &str, path: &str) {
         let number = version.rsplit_once("/v").and_then(|(_, rest)| rest.trim_end_matches(".json").parse::<u32>().ok());
         if !number.is_some_and(|number| (1..=NEWEST_MANIFEST).contains(&number)) {
             let message =
                 format!("the manifest says that it is `{version}`, which is not known; it is read as far as it is alike");
             self.diagnostics.push((path.to_owned(), 1, Diagnostic::new(&INVALID_METADATA, message, Span::default())));
-        }
-        for (id, node) in manifest.nodes.into_iter().filter(|(_, node)| node.resource_type.as_deref() == Some("test")) {
-            let about = node.attached_node.or_else(|| node.depends_on.and_then(|on| on.nodes.into_iter().next()));
-            let name = node.test_metadata.and_then(|test| test.name).or(node.name);
-            if let (Some(about), Some(name)) = (about, name) {
-                self.tests.insert(id, Test { about, name, column: node.column_name.unwrap_or_default() });
-            }
         }
     }
 

@@ -78,14 +78,7 @@ pub(super) fn assemble(
         }
     }
     let defaults = (None, None);
-    let setting = Setting {
-        config: request.config,
-        configured: request.source,
-        source: &request.source.name,
-        dialect,
-        defaults: &defaults,
-        limits: &request.config.limits,
-    };
+    let setting = Setting::of(request, dialect, &defaults);
     let mut assembly = Assembly {
         texts,
         setting: &setting,

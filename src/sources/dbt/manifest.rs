@@ -5,7 +5,7 @@
 //! metrics, and what is said of all of them. Sizes are bounded by what an artifact may have.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::LazyLock,
 };
 
@@ -17,6 +17,7 @@ use super::{
     artifacts::{Artifact, Artifacts, find_artifacts, parse},
     docs::Blocks,
     exposure::{Exposure, Read, arguments, read_exposure, read_saved_query},
+    from_json,
     metric::{define_metrics, metric_name},
     properties::{Said, declare, read_columns, read_owner, read_said, read_tags},
     read::Found,
@@ -28,8 +29,8 @@ use crate::{
         Request,
         definitions::{Definitions, Setting},
         files::Files,
+        guess,
         reading::combine_key,
-        yaml::Node,
     },
 };
 
@@ -151,27 +152,22 @@ pub(in crate::sources) fn read_manifests(
         if !manifest.metadata.dbt_schema_version.contains("/manifest/") {
             continue;
         }
-        let set = request.source.dialect.or_else(|| {
-            let named = request.source.warehouse.as_ref()?;
-            request.config.warehouses.iter().find(|warehouse| warehouse.name == *named).map(|warehouse| warehouse.dialect)
-        });
         let adapter = manifest.metadata.adapter_type.as_deref().and_then(|adapter| adapter.parse().ok());
-        let dialect = set.or(adapter).unwrap_or(Dialect::Generic);
-        found.dialect = (dialect, say_dialect(dialect, &entry.path));
+        let of_manifest = || {
+            let dialect = adapter.unwrap_or(Dialect::Generic);
+            (dialect, say_dialect(dialect, &entry.path))
+        };
+        found.dialect = guess::set_dialect(request.config, request.source).unwrap_or_else(of_manifest);
+        let dialect = found.dialect.0;
         for artifact in &artifacts {
             found.files.insert(artifact.path.clone(), key_of(&settings(dialect), &whole, dialect));
         }
-        let mut results = Artifacts::read(&artifacts, files);
+        let beside: Vec<Artifact> = artifacts.into_iter().filter(|artifact| artifact.path != entry.path).collect();
+        let mut results = Artifacts::read(&beside, files);
+        results.check_version(&manifest.metadata.dbt_schema_version, &entry.path);
         found.diagnostics.append(&mut results.diagnostics);
         let defaults = (None, None);
-        let setting = Setting {
-            config: request.config,
-            configured: request.source,
-            source: &request.source.name,
-            dialect,
-            defaults: &defaults,
-            limits: &request.config.limits,
-        };
+        let setting = Setting::of(request, dialect, &defaults);
         Reader::new(&entry.path, &manifest, &setting).read(results, &mut found);
     }
     (!found.files.is_empty()).then_some(found)
@@ -183,23 +179,6 @@ fn key_of(settings: &str, whole: &str, dialect: Dialect) -> String {
 
 fn say_dialect(dialect: Dialect, path: &str) -> String {
     format!("The dialect is {dialect}, as {path} says; a dbt project is read from it.")
-}
-
-/// JSON as the nodes that property files are read from; all of it stands in line 1.
-fn to_node(json: &Value) -> Node {
-    use std::sync::Arc;
-    match json {
-        Value::Null => Node::scalar(1, "null", true),
-        Value::Bool(truth) => Node::scalar(1, &truth.to_string(), true),
-        Value::Number(number) => Node::scalar(1, &number.to_string(), true),
-        Value::String(text) => Node::scalar(1, text, false),
-        Value::Array(items) => Node::list(1, items.iter().map(|item| Arc::new(to_node(item))).collect()),
-        Value::Object(entries) => {
-            let entry = |(key, value): (&String, &Value)| (Arc::new(Node::scalar(1, key, false)), Arc::new(to_node(value)));
-            // A null is as good as nothing said.
-            Node::map(1, entries.iter().filter(|(_, value)| !value.is_null()).map(entry).collect())
-        }
-    }
 }
 
 struct Reader<'a> {
@@ -221,14 +200,14 @@ impl<'a> Reader<'a> {
         Reader { path, manifest, setting, docs: Blocks::new(), project, relations }
     }
 
-    fn read(&self, results: Artifacts, found: &mut Found) {
+    fn read(&self, mut results: Artifacts, found: &mut Found) {
         let mut facts = Vec::new();
         for (id, item) in &self.manifest.nodes {
             if item.is_built() {
                 self.say(id, item, &mut facts);
                 found.documents.extend(self.document(id, item));
             } else if item.resource_type == "test" {
-                self.say_test(item, &mut facts);
+                self.say_test(id, item, &mut results, &mut facts);
             }
         }
         for (id, item) in &self.manifest.sources {
@@ -252,16 +231,15 @@ impl<'a> Reader<'a> {
 
     /// What an item says of itself, addressed to its id.
     fn say(&self, id: &str, item: &Item, facts: &mut Vec<Fact>) {
-        let entry = to_node(&serde_json::json!({
+        let entry = from_json(&serde_json::json!({
             "description": item.description, "meta": item.meta, "tags": item.tags, "config": item.config,
             "deprecation_date": item.deprecation_date, "columns": item.columns.values().collect::<Vec<_>>(),
         }));
         let mut said: Said = read_said(&entry, &self.docs);
         said.dedup();
-        let mut tags: Said = read_tags(&entry).collect();
-        tags.sort_by_key(|(_, tag)| format!("{tag:?}"));
-        tags.dedup();
-        said.append(&mut tags);
+        // dbt repeats tags of the configuration beside it.
+        let mut seen = HashSet::new();
+        said.extend(read_tags(&entry).filter(|(_, tag)| matches!(tag, FactKind::Tag { name } if seen.insert(name.clone()))));
         let (columns, mut of_columns) = read_columns(&entry, &self.docs);
         said.append(&mut of_columns);
         let is_contract = item.config.get("contract").and_then(|contract| contract.get("enforced")) == Some(&Value::Bool(true));
@@ -272,7 +250,7 @@ impl<'a> Reader<'a> {
         let group = item.group.as_ref().and_then(|group| {
             self.manifest.groups.values().find(|known| known.get("name").and_then(Value::as_str) == Some(group))
         });
-        if let Some(name) = group.and_then(|group| read_owner(to_node(group).get("owner")?)) {
+        if let Some(name) = group.and_then(|group| read_owner(from_json(group).get("owner")?)) {
             said.push((1, FactKind::Owner { name }));
         }
         if let Some(name) = item.loader.as_ref().filter(|loader| !loader.is_empty()) {
@@ -299,7 +277,8 @@ impl<'a> Reader<'a> {
         item.original_file_path.as_ref().is_some_and(|path| path.ends_with(".py"))
     }
 
-    fn say_test(&self, item: &Item, facts: &mut Vec<Fact>) {
+    /// A test, as a check of what it tests; how it ended is known by its id.
+    fn say_test(&self, id: &str, item: &Item, results: &mut Artifacts, facts: &mut Vec<Fact>) {
         let about = item.attached_node.clone().or_else(|| depended(item).next().map(str::to_owned));
         let Some(about) = about else { return };
         let text = |key: &str| item.test_metadata.get(key).and_then(Value::as_str);
@@ -308,15 +287,12 @@ impl<'a> Reader<'a> {
             (None, Some(name)) => name.to_owned(),
             _ => item.name.clone(),
         };
+        let column = item.column_name.clone().unwrap_or_default();
+        results.know_test(id, &about, text("name").unwrap_or(&item.name), &column);
         let given = item.test_metadata.get("kwargs").and_then(Value::as_object);
         let given = given.into_iter().flatten().filter(|(key, _)| !matches!(key.as_str(), "model" | "column_name"));
         let given: Vec<String> = given.map(|(key, value)| format!("{key}: {value}")).collect();
-        let what = FactKind::Check {
-            name,
-            column: item.column_name.clone().unwrap_or_default(),
-            given: given.join(", "),
-            status: String::new(),
-        };
+        let what = FactKind::Check { name, column, given: given.join(", "), status: String::new() };
         facts.push(self.fact(Subject::Node(about), what, 1));
     }
 
@@ -400,9 +376,10 @@ impl<'a> Reader<'a> {
         for entry in self.manifest.exposures.values() {
             let ids = entry.get("depends_on").and_then(|on| on.get("nodes")).and_then(Value::as_array);
             let reads = ids.into_iter().flatten().filter_map(Value::as_str).filter_map(|id| Some((1, self.read_of(id)?)));
-            exposures.extend(read_exposure(&to_node(entry), reads.collect(), &self.docs));
+            exposures.extend(read_exposure(&from_json(entry), reads.collect(), &self.docs));
         }
-        exposures.extend(self.manifest.saved_queries.values().filter_map(|entry| read_saved_query(&to_node(entry), &self.docs)));
+        exposures
+            .extend(self.manifest.saved_queries.values().filter_map(|entry| read_saved_query(&from_json(entry), &self.docs)));
         for exposure in exposures {
             exposure.define(self.path, &self.project, &name_of, self.setting, definitions);
         }
@@ -410,7 +387,7 @@ impl<'a> Reader<'a> {
         let root = serde_json::json!({
             "semantic_models": list(&self.manifest.semantic_models), "metrics": list(&self.manifest.metrics),
         });
-        let Semantics { mut models, metrics } = read_semantics(&to_node(&root), self.path, &self.docs);
+        let Semantics { mut models, metrics } = read_semantics(&from_json(&root), self.path, &self.docs);
         for model in &mut models {
             let entry = self
                 .manifest

@@ -23,6 +23,8 @@ mod tests;
 pub(super) use manifest::read_manifests;
 pub(super) use read::{Found, read_projects};
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::yaml::{self, Node};
@@ -39,6 +41,21 @@ fn to_json(node: &Node) -> Value {
 /// The entries of a mapping as JSON.
 fn to_map(node: &Node) -> Map<String, Value> {
     node.entries().map(|(_, key, value)| (key.to_owned(), to_json(value))).collect()
+}
+
+/// JSON as a YAML value, all of it in line 1; entries that are null are left out, as if nothing were said.
+fn from_json(json: &Value) -> Node {
+    match json {
+        Value::Null => Node::scalar(1, "null", true),
+        Value::Bool(truth) => Node::scalar(1, &truth.to_string(), true),
+        Value::Number(number) => Node::scalar(1, &number.to_string(), true),
+        Value::String(text) => Node::scalar(1, text, false),
+        Value::Array(items) => Node::list(1, items.iter().map(|item| Arc::new(from_json(item))).collect()),
+        Value::Object(entries) => {
+            let entry = |(key, value): (&String, &Value)| (Arc::new(Node::scalar(1, key, false)), Arc::new(from_json(value)));
+            Node::map(1, entries.iter().filter(|(_, value)| !value.is_null()).map(entry).collect())
+        }
+    }
 }
 
 fn scalar_to_json(text: &str, plain: bool) -> Value {

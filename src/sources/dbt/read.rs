@@ -232,15 +232,8 @@ impl<'a> Reading<'a> {
     /// The dialect that is set, the warehouse's, the adapter's, or a guess.
     fn choose_dialect(&self, drafts: &[Draft<'_>]) -> (Dialect, String) {
         let (config, source) = (self.request.config, self.request.source);
-        if let Some(dialect) = source.dialect {
-            return (dialect, format!("The dialect is set to {dialect}."));
-        }
-        let named = source.warehouse.as_ref().and_then(|name| config.warehouses.iter().find(|entry| entry.name == *name));
-        if let Some(warehouse) = named {
-            return (
-                warehouse.dialect,
-                format!("The dialect is that of the warehouse {}: {}.", warehouse.name, warehouse.dialect),
-            );
+        if let Some(set) = guess::set_dialect(config, source) {
+            return set;
         }
         for draft in drafts {
             let adapter = &draft.project.target.adapter;

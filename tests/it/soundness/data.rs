@@ -5,7 +5,8 @@ use std::{path::Path, str::FromStr};
 
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::generate::{Choices, Query, TABLES};
+use super::generate::{Query, TABLES};
+use crate::choices::Choices;
 
 /// How many data sets there are.
 pub(super) const DATA_SETS: usize = 200;
