@@ -114,8 +114,18 @@
     const node = svg() && $(".node.focus", svg());
     if (!box || !node) return;
     const frame = $(".box", node);
-    box.scrollLeft = Number(frame.getAttribute("x")) + Number(frame.getAttribute("width")) / 2 - box.clientWidth / 2;
-    box.scrollTop = Number(frame.getAttribute("y")) - Math.min(60, box.clientHeight / 3);
+    box.scrollLeft = (Number(frame.getAttribute("x")) + Number(frame.getAttribute("width")) / 2) * zoom - box.clientWidth / 2;
+    box.scrollTop = Number(frame.getAttribute("y")) * zoom - Math.min(60, box.clientHeight / 3);
+  };
+  // A drawing that is a little too wide is shown whole; one whose names could not be read then is not.
+  const LEAST_READABLE = 0.7;
+  const settle = () => {
+    const box = scroll();
+    if (!box || !svg()) return;
+    const width = Number(svg().getAttribute("viewBox").split(" ")[2]);
+    const whole = (box.clientWidth - 4) / width;
+    if (whole < 1 && whole >= LEAST_READABLE) setZoom(whole);
+    centre();
   };
   let folded = false;
   const prepare = () => {
@@ -208,5 +218,5 @@
   document.addEventListener("htmx:afterSwap", (event) => { if (event.target.id === "lineage") prepare(); });
   document.addEventListener("htmx:afterSettle", (event) => { if (event.target.id === "lineage") prepare(); });
   prepare();
-  centre();
+  settle();
 })();
