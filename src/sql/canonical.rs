@@ -9,10 +9,12 @@
 mod expression;
 mod from;
 mod function;
+mod idle;
 mod merge;
 mod names;
 mod normal;
 mod print;
+mod sets;
 mod term;
 mod translate;
 

@@ -290,8 +290,25 @@ fn conditions_that_only_days_tell_apart_are_of_days() {
 #[test]
 fn a_factor_is_told_as_a_scale() {
     let (facet, sentence) = only("select sum(a) m from t", "select 100 * sum(a) m from t");
-    let expected = "is scaled as `sum(a) * 100`, where the other is scaled as `sum(a)`";
-    assert_eq!((facet, sentence.as_str()), (Facet::Formula, expected));
+    assert_eq!((facet, sentence.as_str()), (Facet::Formula, "multiplies by 100, where the other does not"));
+    let (_, sentence) = only("select round(100.0 * sum(a), 2) m from t", "select sum(a) m from t");
+    assert_eq!(sentence, "does not multiply by 100, as the other does");
+}
+
+#[test]
+fn dividing_by_a_number_only_converts_a_unit() {
+    let (facet, sentence) = only("select sum(seconds) m from t", "select sum(seconds) / 3600.0 m from t");
+    assert_eq!((facet, sentence.as_str()), (Facet::Formula, "divides by `3600.0`, where the other does not divide"));
+}
+
+#[test]
+fn conditions_that_both_have_are_not_denied() {
+    let (_, sentence) = only(
+        "select count(distinct case when bounced and kind = 'view' then id end) m from t",
+        "select count(distinct case when bounced then id end) m from t",
+    );
+    let expected = "counts distinct `id`, of rows too that the other leaves out: it does so only where `kind = 'view'`";
+    assert_eq!(sentence, expected);
 }
 
 #[test]
@@ -309,4 +326,16 @@ fn nothing_is_claimed_of_what_has_no_normal_form() {
     let unknown = Calculation { keys: vec!["m".to_owned()], ..Calculation::default() };
     let groups = find_groups(&[calculation("m", "select sum(a) m from t"), unknown]);
     assert_eq!((groups[0].verdict, groups[0].classes[1].differences.len()), (Verdict::NotCompared, 0));
+}
+
+#[test]
+fn unions_of_tables_that_take_the_same_part_are_compared_branch_by_branch() {
+    let sql = |folder: &str, desktop: &str| {
+        format!(
+            "select count(distinct id) m from (select id, day from {folder}.{desktop} where v < 148 \
+             union all select id, day from {folder}.fenix_by_client where v < 148)"
+        )
+    };
+    let (verdict, said) = differences(&sql("amo", "desktop_by_client"), &sql("addons", "firefox_desktop_by_client"));
+    assert_eq!(verdict, Verdict::OtherData, "{said:?}");
 }

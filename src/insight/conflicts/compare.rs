@@ -12,7 +12,7 @@ use super::{
     essence::{Form, grain_unit},
     names::time_unit,
     plain::{formula, is_span, plain, puts_together, unplaced, without_days},
-    ratio::{Ratio, bare_value, split_ratio, undressed},
+    ratio::{Ratio, bare_value, is_hundredfold, split_ratio, undressed},
     say::{Called, join, quote, quote_all, say_call, shorten, shorten_both, show},
 };
 use crate::model::{Aggregate, Computation};
@@ -172,7 +172,10 @@ impl Found {
             let counts = say_call(&call, &self.this_called);
             if left.is_empty() && !right.is_empty() {
                 let theirs = quote_all(&right, &self.other_called);
-                self.say(Facet::Filter, format!("{counts}, of all rows, where the other does so only where {theirs}"));
+                self.say(
+                    Facet::Filter,
+                    format!("{counts}, of rows too that the other leaves out: it does so only where {theirs}"),
+                );
             } else {
                 self.say_filters(&mut left, &mut right, &format!("{counts}, only of rows where"), "does so where");
             }
@@ -258,13 +261,13 @@ impl Found {
 
     fn say_divides(&mut self, denominator: &str) -> bool {
         let sentence = format!("divides by {}, where the other does not divide", quote(denominator, &self.this_called));
-        self.say(Facet::Denominator, sentence);
+        self.say(facet_of_divisor(denominator), sentence);
         false
     }
 
     fn say_does_not_divide(&mut self, denominator: &str) -> bool {
         let sentence = format!("does not divide, where the other divides by {}", quote(denominator, &self.other_called));
-        self.say(Facet::Denominator, sentence);
+        self.say(facet_of_divisor(denominator), sentence);
         false
     }
 
@@ -358,18 +361,31 @@ impl Found {
     }
 
     fn compare_formulas(&mut self, this: &str, other: &str) {
+        let scaled_alone = formula(bare_value(this)) == formula(bare_value(other));
+        if scaled_alone && is_hundredfold(this) != is_hundredfold(other) {
+            let sentence = match is_hundredfold(this) {
+                true => "multiplies by 100, where the other does not",
+                false => "does not multiply by 100, as the other does",
+            };
+            self.say(Facet::Formula, sentence.to_owned());
+            return;
+        }
         let (one, another) = (show(this, &self.this_called), show(other, &self.other_called));
-        let words = match formula(bare_value(this)) == formula(bare_value(other)) {
-            true => "is scaled as",
-            false => "computes",
-        };
         // What reads alike differs in where it is computed, which is told as a difference of the data.
         if unplaced(undressed(this)) != unplaced(undressed(other))
             && show(undressed(this), &self.this_called) != show(undressed(other), &self.other_called)
         {
             let (one, another) = shorten_both(&one, &another);
-            self.say(Facet::Formula, format!("{words} {one}, where the other {words} {another}"));
+            self.say(Facet::Formula, format!("computes {one}, where the other computes {another}"));
         }
+    }
+}
+
+/// What dividing by something is a matter of: by a number it only converts a unit.
+fn facet_of_divisor(denominator: &str) -> Facet {
+    match denominator.parse::<f64>() {
+        Ok(_) => Facet::Formula,
+        Err(_) => Facet::Denominator,
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
     names::time_unit,
     plain::{drop_repeated_filters, is_span, without_days},
     ratio::bare_value,
+    unions::in_order,
 };
 
 /// Around the number of a source whose name does not matter.
@@ -184,7 +185,7 @@ fn by_appearance(computation: &Computation) -> BTreeMap<String, String> {
 
 /// The computation with other names for its sources; what was in order is put in order again.
 pub(super) fn with_names(computation: &Computation, names: &BTreeMap<String, String>) -> Computation {
-    let rename = |text: &String| rename(text.as_str(), names);
+    let rename = |text: &String| in_order(&rename(text.as_str(), names));
     let all = |texts: &[String]| {
         let mut texts: Vec<String> = texts.iter().map(rename).collect();
         texts.sort();

@@ -14,6 +14,7 @@ mod plain;
 mod ratio;
 mod say;
 mod suggest;
+mod unions;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -17,13 +17,25 @@ pub(super) fn split_ratio(value: &str) -> Option<Ratio> {
     Some(Ratio { numerator: bare_value(numerator).to_owned(), denominator: bare_value(denominator).to_owned() })
 }
 
+/// Factors that make a value a percentage.
+const HUNDRED: [&str; 2] = ["100", "100.0"];
+
 /// A value without what only dresses it: see [`undressed`]; and without a factor of hundred.
 pub(super) fn bare_value(value: &str) -> &str {
     let mut bare = undressed(value);
-    while let Some(inner) = ["100", "100.0", "1.0"].iter().find_map(|factor| without_factor(bare, factor)) {
+    while let Some(inner) = HUNDRED.iter().chain(&["1.0"]).find_map(|factor| without_factor(bare, factor)) {
         bare = undressed(inner);
     }
     bare
+}
+
+/// Whether a value is a hundred times its [`bare_value`].
+pub(super) fn is_hundredfold(value: &str) -> bool {
+    let mut bare = undressed(value);
+    while let Some(inner) = without_factor(bare, "1.0") {
+        bare = undressed(inner);
+    }
+    HUNDRED.iter().any(|factor| without_factor(bare, factor).is_some())
 }
 
 /// A value without brackets, rounding, what stands in for NULL, the type it is given, and the subquery that it is
@@ -52,7 +64,7 @@ fn taken_over(text: &str) -> Option<&str> {
 }
 
 /// The place of the brace that closes the one that a text begins with.
-fn closing_brace(text: &str) -> Option<usize> {
+pub(super) fn closing_brace(text: &str) -> Option<usize> {
     let (mut depth, mut quoted) = (0_u32, false);
     for (at, letter) in text.char_indices() {
         match letter {
@@ -110,18 +122,27 @@ fn without_factor<'t>(text: &'t str, factor: &str) -> Option<&'t str> {
 
 /// The place of the first `mark` outside of brackets and quotes.
 pub(super) fn top_level(text: &str, mark: &str) -> Option<usize> {
+    at_top_level(text, mark).next()
+}
+
+/// The place of the last `mark` outside of brackets and quotes.
+pub(super) fn last_at_top_level(text: &str, mark: &str) -> Option<usize> {
+    at_top_level(text, mark).last()
+}
+
+/// The places of `mark` outside of brackets and quotes.
+pub(super) fn at_top_level(text: &str, mark: &str) -> impl Iterator<Item = usize> {
     let (mut depth, mut quoted) = (0_u32, false);
-    for (at, letter) in text.char_indices() {
+    text.char_indices().filter_map(move |(at, letter)| {
         match letter {
             '\'' => quoted = !quoted,
             _ if quoted => {}
             '(' | '{' | '[' => depth += 1,
             ')' | '}' | ']' => depth = depth.saturating_sub(1),
-            _ if depth == 0 && text[at..].starts_with(mark) => return Some(at),
-            _ => {}
+            _ => return (depth == 0 && text[at..].starts_with(mark)).then_some(at),
         }
-    }
-    None
+        None
+    })
 }
 
 /// The place of the bracket that closes the one at `open`.

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::essence::{CLOSE, OPEN};
+use super::{
+    essence::{CLOSE, OPEN},
+    ratio::{closing, last_at_top_level},
+};
 
 /// Longest piece that a sentence quotes, in characters.
 const LONGEST_PIECE: usize = 140;
@@ -83,7 +86,28 @@ pub(super) fn show(piece: &str, called: &Called) -> String {
         }
         rest = rest.get(skip..).unwrap_or("");
     }
-    out
+    with_paths(&out)
+}
+
+/// Fields as paths: `field(field(metrics, counter), tabs)` → `metrics.counter.tabs`.
+fn with_paths(text: &str) -> String {
+    const FIELD: &str = "field(";
+    let starts_call = |at: &usize| {
+        let before = &text[..*at];
+        let is_word = before.ends_with(|letter: char| letter.is_alphanumeric() || letter == '_');
+        !is_word && before.matches('\'').count() % 2 == 0
+    };
+    let Some(at) = text.match_indices(FIELD).map(|(at, _)| at).find(starts_call) else { return text.to_owned() };
+    let (before, call) = text.split_at(at);
+    let parts = closing(call, FIELD.len() - 1).and_then(|end| {
+        let arguments = &call[FIELD.len()..end];
+        let comma = last_at_top_level(arguments, ", ")?;
+        Some((&arguments[..comma], &arguments[comma + 2..], &call[end + 1..]))
+    });
+    match parts {
+        Some((base, name, after)) => format!("{before}{}.{name}{}", with_paths(base), with_paths(after)),
+        None => text.to_owned(),
+    }
 }
 
 /// The last part of a dotted name.
@@ -125,6 +149,10 @@ mod tests {
         let one = BTreeMap::from([(0, String::new())]);
         assert_eq!(quote("⟦0⟧.plan = 'paid'", &one), "`plan = 'paid'`");
         assert_eq!(quote("{sum(⟦0⟧.amount)}@q12 / ^⟦0⟧.n", &one), "`sum(amount) / n`");
+        assert_eq!(
+            quote("lower(field(field(⟦0⟧.meta, isp), name)) = 'field(a, b)'", &one),
+            "`lower(meta.isp.name) = 'field(a, b)'`"
+        );
         let two = BTreeMap::from([(0, "orders".to_owned()), (1, "accounts".to_owned())]);
         assert_eq!(quote("⟦0⟧.id = ⟦1⟧.id", &two), "`orders.id = accounts.id`");
     }

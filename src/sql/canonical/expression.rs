@@ -6,7 +6,7 @@ use super::{
     names::{self, Scope, fields},
     normal::{case, chain, compare, divide, negative, not},
     term::{Formed, NoForm, Term, Word, apply},
-    translate::Translator,
+    translate::{Translator, implied_name},
 };
 use crate::model::Dialect;
 
@@ -139,6 +139,7 @@ impl Translator<'_> {
             }
             Expr::Interval(interval) => self.interval(interval, scope)?,
             Expr::Tuple(values) => apply("row", self.terms(values, scope)?),
+            Expr::Struct { values, fields } => self.structure(values, fields, scope)?,
             Expr::Array(array) => apply("array", self.terms(&array.elem, scope)?),
             Expr::Function(function) => self.function(function, scope)?,
             _ => return Err(NoForm),
@@ -147,6 +148,25 @@ impl Translator<'_> {
 
     fn unary(&mut self, name: &str, inner: &Expr, scope: &Scope) -> Formed<Term> {
         Ok(apply(name, vec![self.term(inner, scope)?]))
+    }
+
+    /// A struct that is built here: its fields in their order, each under its name where it has one.
+    fn structure(&mut self, values: &[Expr], declared: &[ast::StructField], scope: &Scope) -> Formed<Term> {
+        let mut fields = Vec::with_capacity(values.len());
+        for (at, value) in values.iter().enumerate() {
+            let (value, alias) = match value {
+                Expr::Named { expr, name } => (&**expr, Some(names::column(name, self.dialect))),
+                other => (other, implied_name(other, self.dialect)),
+            };
+            let declared = declared.get(at).and_then(|field| field.field_name.as_ref());
+            let name = declared.map(|name| names::column(name, self.dialect)).or(alias);
+            let term = self.term(value, scope)?;
+            fields.push(match name {
+                Some(name) => apply(&format!("as {name}"), vec![term]),
+                None => term,
+            });
+        }
+        Ok(apply("struct", fields))
     }
 
     fn pattern(&mut self, name: &str, negated: bool, parts: [Option<&Expr>; 3], scope: &Scope) -> Formed<Term> {

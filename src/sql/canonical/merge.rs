@@ -1,7 +1,8 @@
 //! Subqueries are merged into the query around them wherever that changes no value.
 
 use super::{
-    normal::{aggregate, case, chain, compare, conjuncts, divide, negative, not},
+    idle::without_idle_join,
+    normal::{aggregate, case, chain, compare, conjuncts, divide, field, negative, not},
     term::{Block, Formed, From, InputId, Limit, NoForm, Output, Rows, Source, Term, Window, Word, apply},
 };
 
@@ -56,6 +57,9 @@ impl Merger {
 
     /// Merges one input; `None` where none can be.
     fn step(&mut self, block: &Block, depth: u32) -> Formed<Option<Block>> {
+        if let Some(less) = without_idle_join(block) {
+            return Ok(Some(less));
+        }
         for (at, (id, source)) in block.inputs.iter().enumerate() {
             let Source::Rows(Rows::Block(inner)) = source else { continue };
             let used = used_columns(block, *id);
@@ -290,6 +294,10 @@ impl Merger {
 fn rebuild(name: &str, mut arguments: Vec<Term>) -> Term {
     match (name, arguments.len()) {
         ("and" | "or" | "+" | "*" | "||" | "coalesce" | "plus in order", _) => chain(name, arguments),
+        ("field", 2) => match arguments.pop() {
+            Some(Term::Constant(name)) => field(arguments.remove(0), name),
+            other => apply(name, arguments.into_iter().chain(other).collect()),
+        },
         ("neg", 1) => negative(arguments.remove(0)),
         ("not", 1) => not(arguments.remove(0)),
         ("/", 2) => {
@@ -336,7 +344,7 @@ pub(super) fn output(block: &Block, name: &Word) -> Formed<Term> {
 }
 
 /// The columns of `id` that the block reads.
-fn used_columns(block: &Block, id: InputId) -> Vec<Word> {
+pub(super) fn used_columns(block: &Block, id: InputId) -> Vec<Word> {
     let mut used = Vec::new();
     let mut note = |term: &Term| {
         if let Term::Column(input, name) = term

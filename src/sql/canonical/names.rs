@@ -2,7 +2,10 @@
 
 use sqlparser::ast;
 
-use super::term::{InputId, Term, Word, apply};
+use super::{
+    normal::field,
+    term::{InputId, Term, Word},
+};
 use crate::model::{Dialect, Folding, RelationName};
 
 /// The names in sight inside one SELECT.
@@ -112,7 +115,7 @@ pub(super) fn reads_itself(term: &Term, name: &Word) -> bool {
 
 /// The fields of a struct, one in the other.
 pub(super) fn fields(root: Term, path: &[Word]) -> Term {
-    path.iter().fold(root, |value, field| apply("field", vec![value, Term::Constant(field.clone())]))
+    path.iter().fold(root, |value, name| field(value, name.clone()))
 }
 
 /// The name of a column, in lower case where the dialect would find it so.

@@ -1,7 +1,7 @@
 //! Normal forms of values: what is written differently and means the same is built the same.
 //! Operands are put in order when they are printed.
 
-use super::term::{Aggregate, Term, apply};
+use super::term::{Aggregate, Term, Word, apply};
 
 /// Operators whose operands may be grouped and ordered at will.
 pub(super) fn is_commutative(name: &str) -> bool {
@@ -12,6 +12,22 @@ pub(super) fn is_commutative(name: &str) -> bool {
 pub(super) fn is_random(term: &Term) -> bool {
     const RANDOM: &[&str] = &["rand", "random", "uuid", "newid", "generate_uuid", "gen_random_uuid", "uuid_string", "nextval"];
     term.any(&mut |term| matches!(term, Term::Apply(name, _) if RANDOM.contains(&&**name)))
+}
+
+/// A field of a struct: of one that is built here, the value of that name.
+pub(super) fn field(of: Term, name: Word) -> Term {
+    if let Term::Apply(kind, fields) = &of
+        && &**kind == "struct"
+    {
+        let named = |it: &&Term| matches!(it, Term::Apply(own, _) if own.strip_prefix("as ") == Some(&*name));
+        let mut found = fields.iter().filter(named);
+        if let (Some(Term::Apply(_, value)), None) = (found.next(), found.next())
+            && let [value] = value.as_slice()
+        {
+            return value.clone();
+        }
+    }
+    apply("field", vec![of, Term::Constant(name)])
 }
 
 /// `left op right` for an operator that chains: `and`, `or`, `+`, `*`, `||`.

@@ -432,8 +432,9 @@ impl<'r> Printer<'r> {
             &**name,
             "and" | "or" | "plus in order" | "like" | "ilike" | "at time zone" | "is distinct from" | "is not distinct from"
         ) || !name.starts_with(|first: char| first.is_alphabetic() || first == '_');
-        let postfix =
-            name.starts_with("is ") && arguments.len() == 1 || matches!(&**name, "asc" | "desc") || name.contains(" nulls ");
+        let postfix = (name.starts_with("is ") || name.starts_with("as ")) && arguments.len() == 1
+            || matches!(&**name, "asc" | "desc")
+            || name.contains(" nulls ");
         if postfix {
             let inner = self.operand(arguments.first().ok_or(NoForm)?, depth)?;
             return Ok(format!("{inner} {name}"));

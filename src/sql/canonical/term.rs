@@ -211,6 +211,19 @@ impl Rows {
 }
 
 impl Block {
+    /// All rows of one input, with `outputs`.
+    pub(super) fn of(id: InputId, rows: Rows, outputs: Vec<Output>) -> Block {
+        Block {
+            outputs,
+            inputs: vec![(id, Source::Rows(rows))],
+            from: From::Input(id),
+            filters: Vec::new(),
+            group: None,
+            having: Vec::new(),
+            limit: None,
+        }
+    }
+
     fn visit<'r>(&'r self, visit: &mut dyn FnMut(&'r Term)) {
         for (_, source) in &self.inputs {
             match source {

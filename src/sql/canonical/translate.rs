@@ -9,7 +9,7 @@ use super::{
     from::Joined,
     names::{self, Named, Scope},
     normal::conjuncts,
-    term::{Block, Formed, From, InputId, Limit, NoForm, Output, Rows, Source, Term, Word, apply},
+    term::{Block, Formed, InputId, Limit, NoForm, Output, Rows, Term, Word, apply},
 };
 use crate::{
     model::{Dialect, RelationName},
@@ -155,20 +155,11 @@ impl<'a> Translator<'a> {
             outputs.push(Output::Star(id, columns.clone()));
         }
         let named = Named { alias: "".into(), path: Vec::new(), id, columns, open, element: false, hidden: false };
-        let block = Block {
-            inputs: vec![(id, Source::Rows(rows))],
-            from: From::Input(id),
-            filters: Vec::new(),
-            group: None,
-            having: Vec::new(),
-            limit: None,
-            outputs,
-        };
-        (block, named)
+        (Block::of(id, rows, outputs), named)
     }
 
     /// One row for every combination of the columns of `rows`.
-    fn distinct(&mut self, rows: Rows) -> Formed<Rows> {
+    pub(super) fn distinct(&mut self, rows: Rows) -> Formed<Rows> {
         let (mut block, named) = self.around(rows);
         let mut keys: Vec<Term> = named.columns.iter().map(|name| Term::Column(named.id, name.clone())).collect();
         if named.open {
@@ -185,21 +176,7 @@ impl<'a> Translator<'a> {
             SetExpr::SetOperation { left, op, set_quantifier, right } => {
                 let left = self.descend(|this| this.set_expr(left, parent))?;
                 let right = self.descend(|this| this.set_expr(right, parent))?;
-                let (names, open) = columns_of(&left);
-                let (others, other_open) = columns_of(&right);
-                if open || other_open || names.len() != others.len() {
-                    return Err(NoForm);
-                }
-                use ast::{SetOperator as O, SetQuantifier as Q};
-                match (op, set_quantifier) {
-                    (O::Union, Q::All) => Ok(union(left, right, names)),
-                    (O::Union, Q::Distinct | Q::None) => self.distinct(union(left, right, names)),
-                    (O::Intersect, Q::Distinct | Q::None) => Ok(Rows::Set("intersect".into(), vec![left, right], names)),
-                    (O::Except | O::Minus, Q::Distinct | Q::None) => Ok(Rows::Set("except".into(), vec![left, right], names)),
-                    (O::Intersect, Q::All) => Ok(Rows::Set("intersect all".into(), vec![left, right], names)),
-                    (O::Except | O::Minus, Q::All) => Ok(Rows::Set("except all".into(), vec![left, right], names)),
-                    _ => Err(NoForm),
-                }
+                self.set_operation(left, *op, *set_quantifier, right)
             }
             SetExpr::Values(values) => {
                 let scope = Scope { parent, ..Scope::default() };
@@ -288,15 +265,8 @@ impl<'a> Translator<'a> {
             Output::Column(name, _) => Output::Column(name.clone(), Term::Column(id, name)),
             Output::Star(_, except) => Output::Star(id, except),
         });
-        Ok(Block {
-            outputs: outputs.collect(),
-            inputs: vec![(id, Source::Rows(Rows::Block(Box::new(inner))))],
-            from: From::Input(id),
-            filters: conjuncts(filter),
-            group: None,
-            having: Vec::new(),
-            limit: None,
-        })
+        let outputs = outputs.collect();
+        Ok(Block { filters: conjuncts(filter), ..Block::of(id, Rows::Block(Box::new(inner)), outputs) })
     }
 
     fn projection(&mut self, select: &ast::Select, scope: &mut Scope) -> Formed<Vec<Output>> {
@@ -501,18 +471,6 @@ fn has_lateral_aliases(dialect: Dialect) -> bool {
     matches!(dialect, D::Snowflake | D::Redshift | D::Databricks | D::DuckDb | D::ClickHouse | D::Teradata)
 }
 
-/// UNION ALL; nested ones are one.
-fn union(left: Rows, right: Rows, names: Vec<Word>) -> Rows {
-    let mut branches = Vec::new();
-    for side in [left, right] {
-        match side {
-            Rows::Set(word, inner, _) if &*word == "union all" => branches.extend(inner),
-            other => branches.push(other),
-        }
-    }
-    Rows::Set("union all".into(), branches, names)
-}
-
 /// `term` as seen from outside of `block`, which is read as `id`: windows, aggregates and columns
 /// become columns of it.
 fn lifted(term: Term, id: InputId, block: &mut Block) -> Term {
@@ -553,7 +511,7 @@ fn count_of(query: &ast::Query) -> Formed<Option<Vec<Expr>>> {
 }
 
 /// The name that an expression has without an alias.
-fn implied_name(expr: &Expr, dialect: Dialect) -> Option<Word> {
+pub(super) fn implied_name(expr: &Expr, dialect: Dialect) -> Option<Word> {
     match expr {
         Expr::Identifier(ident) => Some(names::column(ident, dialect)),
         Expr::CompoundIdentifier(idents) => idents.last().map(|ident| names::column(ident, dialect)),
