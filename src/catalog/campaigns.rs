@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What was known of an item when its campaign began.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema, Deserialize)]
 #[serde(default)]
 pub struct ItemEvidence {
     /// The name then.
@@ -122,7 +122,7 @@ impl ItemEvidence {
 }
 
 /// What becomes of an item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Decided {
     /// It stays.
@@ -156,7 +156,7 @@ impl Decided {
 }
 
 /// What somebody decided.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ItemVerdict {
     /// Its number: what the next author has to have seen.
     pub number: i64,
@@ -173,7 +173,7 @@ pub struct ItemVerdict {
 }
 
 /// Something under review.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct CampaignItem {
     /// Its number in the campaign, from 1.
     pub ordinal: i64,
@@ -201,7 +201,7 @@ impl CampaignItem {
 }
 
 /// A campaign in a list.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct CampaignSummary {
     /// Its number.
     pub number: i64,
@@ -244,7 +244,7 @@ impl CampaignSummary {
 }
 
 /// A campaign with everything it reviews.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct CampaignAnswer {
     /// It in a list.
     #[serde(flatten)]

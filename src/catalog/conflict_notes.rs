@@ -15,7 +15,7 @@ const LONGEST_NOTE: usize = 5_000;
 const LONGEST_NAME: usize = 200;
 
 /// A note on a group of metrics.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct MetricNote {
     /// Its number.
     pub number: i64,
@@ -31,7 +31,7 @@ pub struct MetricNote {
 }
 
 /// What a note says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum NoteKind {
     /// The calculations are meant to differ.

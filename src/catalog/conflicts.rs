@@ -86,7 +86,7 @@ impl GroupMembers {
 }
 
 /// The board.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ConflictBoard {
     /// How many groups each verdict has.
     pub counts: Vec<(Verdict, u64)>,
@@ -99,7 +99,7 @@ pub struct ConflictBoard {
 }
 
 /// A group in a list.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ConflictSummary {
     /// What its address ends in.
     pub id: String,
@@ -137,7 +137,7 @@ impl ConflictSummary {
 }
 
 /// A group with all that is known of it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ConflictAnswer {
     /// It in a list.
     #[serde(flatten)]
@@ -155,7 +155,7 @@ pub struct ConflictAnswer {
 }
 
 /// Calculations that are the same in all but their data.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ConflictClass {
     /// How it stands to the first.
     pub verdict: Verdict,
@@ -174,7 +174,7 @@ pub struct ConflictClass {
 }
 
 /// One calculation.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ConflictMember {
     /// The asset that has it.
     pub asset: AssetRef,
@@ -205,7 +205,7 @@ pub struct ConflictMember {
 }
 
 /// That a calculation should no longer be used.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct MemberDeprecation {
     /// What to use instead, where that is said.
     pub replacement: Option<Replacement>,

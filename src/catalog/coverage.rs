@@ -43,7 +43,7 @@ impl FiveAnswers {
 }
 
 /// How many give each answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct CoverageRow {
     /// Of what: a source, a folder, an owner, a tier.
     pub name: String,
@@ -73,7 +73,7 @@ impl CoverageRow {
 }
 
 /// Coverage of the catalog.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct CoverageAnswer {
     /// All transformations.
     pub all: CoverageRow,

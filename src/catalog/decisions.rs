@@ -22,7 +22,7 @@ const LONGEST_LINE: usize = 500;
 const MOST: usize = 200;
 
 /// The map.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct DecisionMap {
     /// Decisions, by title.
     pub decisions: Vec<DecisionAnswer>,
@@ -33,7 +33,7 @@ pub struct DecisionMap {
 }
 
 /// A decision, its references looked up.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct DecisionAnswer {
     /// What its address ends in.
     pub key: String,
@@ -58,7 +58,7 @@ pub struct DecisionAnswer {
 }
 
 /// A question, what answers it looked up.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct QuestionAnswer {
     /// The question.
     pub text: String,
@@ -74,7 +74,7 @@ impl QuestionAnswer {
 }
 
 /// Something that answers a question.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Answering {
     /// As written.
     pub text: String,

@@ -30,7 +30,7 @@ const BROKEN: [&str; 4] = ["missing-reference", "unknown-definition", "declared-
 const LONGEST_REASON: usize = 2_000;
 
 /// Something that needs a decision.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Finding {
     /// What kind.
     pub code: FindingCode,
@@ -59,7 +59,7 @@ pub struct Finding {
 }
 
 /// That somebody wants to hear of a finding later.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Snooze {
     /// The first day on which it is heard again (ISO date).
     pub until: String,

@@ -17,10 +17,10 @@ use super::{
 };
 use crate::{
     insight::{
-        conflicts::Form,
+        conflicts::{Form, SaidDifference},
         explain::{Making, MakingInput, divides, make_column, measures},
     },
-    model::{AssetId, ColumnEdgeKind, ColumnId, Difference, Span, Step},
+    model::{AssetId, ColumnEdgeKind, ColumnId, Span, Step},
     store::{AssetDetail, Definition},
 };
 
@@ -63,42 +63,15 @@ pub struct MetricDefinition {
     pub same: Vec<ColumnRef>,
     /// In what it differs from the first calculation, the most telling first; empty for the first, and
     /// where the two cannot be compared.
-    pub differences: Vec<Difference>,
+    pub differences: Vec<SaidDifference>,
     /// Whether it has a normal form, by which it is compared.
     pub compared: bool,
 }
 
-/// Longest piece of a normal form that a sentence quotes, in characters.
-const LONGEST_PIECE: usize = 120;
-
 impl MetricDefinition {
-    /// In what it differs from the first calculation, in words; the most telling three.
-    pub fn difference_words(&self) -> Vec<String> {
-        self.differences.iter().take(3).map(say_difference).collect()
-    }
-}
-
-fn say_difference(difference: &Difference) -> String {
-    let what = match difference.part {
-        "source" => "reads",
-        "join" => "joins",
-        "filter" => "filters by",
-        "grain" => "is per",
-        "having" => "keeps groups where",
-        "limit" => "is limited by",
-        "subquery" => "goes through",
-        "aggregate" => "aggregates",
-        "window" => "looks at the window",
-        _ => "computes",
-    };
-    let cut = |text: &str| match text.chars().count() > LONGEST_PIECE {
-        true => format!("`{}…`", text.chars().take(LONGEST_PIECE).collect::<String>()),
-        false => format!("`{text}`"),
-    };
-    match (difference.left.is_empty(), difference.right.is_empty()) {
-        (false, false) => format!("{what} {}, where the first has {}", cut(&difference.left), cut(&difference.right)),
-        (false, true) => format!("{what} {}, the first does not", cut(&difference.left)),
-        (true, _) => format!("lacks what the first has: {what} {}", cut(&difference.right)),
+    /// In what it differs from the first calculation: of what, and in words; the most telling three.
+    pub fn told_differences(&self) -> impl Iterator<Item = (&'static str, String)> {
+        self.differences.iter().take(3).map(|said| (said.facet.word(), said.sentence.replace("the other", "the first")))
     }
 }
 
@@ -327,7 +300,7 @@ fn join_same(calculated: &[Arc<Calculated>]) -> Vec<MetricDefinition> {
         }
         let mut definition = one.definition.clone();
         if let Some((first, own)) = definitions.first().and_then(|(first, _)| first.as_ref()).zip(one.form.as_ref()) {
-            definition.differences = own.computation().differences(first.computation());
+            definition.differences = own.differences(first);
         }
         definitions.push((&one.form, definition));
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::model::Severity;
 
 /// A kind of finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FindingCode {
     /// What is referred to does not exist.

@@ -18,8 +18,9 @@ use super::{
 use crate::model::{Aggregate, Computation};
 
 /// A side of a calculation in which two can differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = MetricFacet)]
 pub enum Facet {
     /// Which rows count.
     Filter,
@@ -67,7 +68,7 @@ impl Facet {
 }
 
 /// One difference.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
 pub struct SaidDifference {
     /// In what.
     pub facet: Facet,
@@ -80,6 +81,13 @@ pub struct SaidDifference {
 pub(super) enum GrainMatters {
     Yes,
     No,
+}
+
+impl Form {
+    /// What tells it from `other`, the most telling first; for calculations that nobody declared.
+    pub fn differences(&self, other: &Form) -> Vec<SaidDifference> {
+        compare(self, other, if self.adds_up { GrainMatters::No } else { GrainMatters::Yes })
+    }
 }
 
 /// What tells `this` from `other`, the most telling first.

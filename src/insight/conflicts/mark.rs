@@ -7,7 +7,7 @@ use similar::{ChangeTag, TextDiff};
 const LONGEST: usize = 40_000;
 
 /// A piece of a text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Piece {
     /// The text.
     pub text: String,

@@ -51,8 +51,9 @@ pub struct Calculation {
 }
 
 /// How calculations of one group stand to each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = MetricVerdict)]
 pub enum Verdict {
     /// One name, different calculations.
     Different,
