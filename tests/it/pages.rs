@@ -345,4 +345,9 @@ async fn a_node_of_two_thousand_columns_is_drawn_in_part_and_leads_to_the_rest()
     assert!(page.contains("+ 1,960 columns") && page.contains("href=\"/assets/dw/shop.raw.wide/columns\""), "{page:.2000}");
     let followed = company.get("/assets/dw/shop.mart.copy/lineage?column=c1999").await;
     assert!(followed.contains("col chosen lit"), "any of them can be followed");
+    for path in ["lineage?column=c1999", "impact?column=c1999"] {
+        let page = company.get(&format!("/assets/dw/shop.raw.wide/{path}")).await;
+        assert!(page.contains("<input id=\"column\"") && page.contains("value=\"c1999\""), "so many are typed, not picked");
+        assert_eq!(page.matches("<option value=\"c").count(), 300, "{path} offers some of them");
+    }
 }

@@ -5,6 +5,7 @@ use axum::{extract::Path, response::Response};
 
 use super::{
     asset::AssetHead,
+    column_pick::ColumnPick,
     facets::{ChosenFilter, FacetGroup, FacetValue, SHOWN_VALUES, ValueState, read_value, write_value},
 };
 use crate::{
@@ -43,6 +44,10 @@ struct ImpactPage<'a> {
 }
 
 impl ImpactPage<'_> {
+    fn column_pick(&self) -> ColumnPick<'_> {
+        ColumnPick::new(self.head.column_names(), self.column.as_deref())
+    }
+
     /// How far away it is and who asks for it, where a log says so.
     fn distance_and_use(&self, row: &Affected) -> String {
         let steps = format!("{} away", filters::counted(u64::from(row.depth), "step"));

@@ -5,6 +5,7 @@ use axum::{extract::Path, response::Response};
 
 use super::{
     asset::AssetHead,
+    column_pick::ColumnPick,
     drawing::{Drawing, draw, mermaid},
     lineage_state::{ALL_STEPS, Addresses, GraphState, HIDEABLE_EDGES, MANY_NODES},
     node_panel::NodePanel,
@@ -153,12 +154,8 @@ impl LineagePage<'_> {
     }
 
     /// Columns that can be followed; the chosen one is among them even if it is not declared.
-    fn column_names(&self) -> Vec<&str> {
-        let mut names = self.head.column_names();
-        if let Some(column) = self.state.column.as_deref().filter(|column| !names.contains(column)) {
-            names.push(column);
-        }
-        names
+    fn column_pick(&self) -> ColumnPick<'_> {
+        ColumnPick::new(self.head.column_names(), self.state.column.as_deref())
     }
 
     fn shown(&self) -> String {

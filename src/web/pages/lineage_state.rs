@@ -116,10 +116,6 @@ impl GraphState {
         self.pairs().into_iter().filter(|(name, _)| *name != key).collect()
     }
 
-    pub(super) fn is_column(&self, name: &str) -> bool {
-        self.column.as_deref() == Some(name)
-    }
-
     /// The columns that are drawn: as asked, else as suits the asset.
     pub(super) fn columns_shown(&self, columns_of_focus: usize) -> ColumnsShown {
         match (self.columns, &self.column) {

@@ -5,6 +5,7 @@ pub(super) mod asset;
 pub(super) mod audits;
 pub(super) mod bulk;
 pub(super) mod column;
+mod column_pick;
 pub(super) mod conflicts;
 pub(super) mod coverage;
 pub(super) mod crawl;
