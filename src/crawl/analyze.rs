@@ -122,13 +122,11 @@ impl Analyzer<'_> {
         for level in &levels.levels {
             let (alone, cycles): (Vec<_>, Vec<_>) = level.iter().partition(|group| group.len() == 1);
             let alone: Vec<u32> = alone.into_iter().flatten().copied().collect();
-            self.run_group(&alone, &parsed, &counters, &mut outcomes)?;
+            self.run_group(&alone, AfterUse::Drop, &parsed, &counters, &mut outcomes)?;
             self.learn(&alone, &outcomes);
-            self.drop_parsed(&alone, &parsed);
             for group in cycles {
                 cyclic.extend(group);
                 self.run_cycle(group, &parsed, &counters, &mut outcomes)?;
-                self.drop_parsed(group, &parsed);
             }
         }
         cyclic.sort_unstable();
@@ -151,7 +149,7 @@ impl Analyzer<'_> {
     ) -> Result<(), CrawlError> {
         let mut before: Option<Vec<u128>> = None;
         for _ in 0..PASSES {
-            self.run_group(group, parsed, counters, outcomes)?;
+            self.run_group(group, AfterUse::Keep, parsed, counters, outcomes)?;
             self.learn(group, outcomes);
             let now =
                 group.iter().filter_map(|at| outcomes[*at as usize].as_ref()).map(|outcome| outcome.answers).collect::<Vec<_>>();
@@ -160,31 +158,30 @@ impl Analyzer<'_> {
             }
             before = Some(now);
         }
+        group.par_iter().for_each(|at| drop_parsed(&parsed[*at as usize]));
         Ok(())
     }
 
     fn run_group(
         &self,
         group: &[u32],
+        after_use: AfterUse,
         parsed: &[Mutex<Option<Parsed>>],
         counters: &Counters,
         outcomes: &mut [Option<Outcome>],
     ) -> Result<(), CrawlError> {
-        let analysed: Vec<Outcome> = group
-            .par_iter()
-            .with_max_len(4)
-            .map(|at| self.analyze(*at as usize, &parsed[*at as usize], counters))
-            .collect::<Result<_, _>>()?;
+        let analyze = |at: &u32| {
+            let outcome = self.analyze(*at as usize, &parsed[*at as usize], counters);
+            if after_use == AfterUse::Drop {
+                drop_parsed(&parsed[*at as usize]);
+            }
+            outcome
+        };
+        let analysed: Vec<Outcome> = group.par_iter().with_max_len(4).map(analyze).collect::<Result<_, _>>()?;
         for (at, outcome) in group.iter().zip(analysed) {
             outcomes[*at as usize] = Some(outcome);
         }
         Ok(())
-    }
-
-    fn drop_parsed(&self, group: &[u32], parsed: &[Mutex<Option<Parsed>>]) {
-        group.par_iter().for_each(|at| {
-            parsed[*at as usize].lock().unwrap_or_else(PoisonError::into_inner).take();
-        });
     }
 
     /// Learns the columns of what a group of documents writes.
@@ -277,6 +274,19 @@ impl Analyzer<'_> {
         (self.send)(number, new)?;
         Ok(Outcome { kept: Kept::Sent(number), results: Arc::new(results), answers: digest })
     }
+}
+
+/// What becomes of a parsed text once it is analysed: trees are many times larger than their text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AfterUse {
+    /// It is analysed once.
+    Drop,
+    /// It is part of a cycle, and analysed again.
+    Keep,
+}
+
+fn drop_parsed(parsed: &Mutex<Option<Parsed>>) {
+    parsed.lock().unwrap_or_else(PoisonError::into_inner).take();
 }
 
 fn digest_answers(answers: &Answers) -> u128 {

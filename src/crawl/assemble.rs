@@ -11,7 +11,7 @@ use super::{
     world::{Standing, World, inferred_columns, shown_names, targets_of},
 };
 use crate::{
-    insight::find_drift,
+    insight::{SchemaDrift, find_drift},
     model::{
         AssetKey, AssetKind, AssetRole, DEFINED_TWICE, DEPENDENCY_CYCLE, DeclaredColumn, Diagnostic, DocumentRole, FactKind,
         SCHEMA_DRIFT, Span, Subject, file_of,
@@ -39,6 +39,8 @@ struct Draft {
     declared: BTreeMap<u32, Arc<[DeclaredColumn]>>,
     /// In order; the first declares.
     declared_order: Vec<u32>,
+    /// Columns that files describe, with the document and its line.
+    described: Vec<(u32, u32, Arc<[DeclaredColumn]>)>,
     spelled: BTreeSet<String>,
     /// What documents make of it that create it, in order.
     makers: Vec<Maker>,
@@ -211,6 +213,7 @@ impl<'a> Assembly<'a> {
                     }
                     match &fact.what {
                         InputFactKind::Columns(columns) => draft.declare(document, columns.clone()),
+                        InputFactKind::Described(columns) => draft.described.push((document, fact.line, columns.clone())),
                         InputFactKind::Other(other) => draft.facts.push((other.clone(), document, fact.line)),
                     }
                 }
@@ -315,23 +318,35 @@ impl<'a> Assembly<'a> {
     /// Declarations that no longer say what the SQL writes.
     fn note_drift(&mut self) {
         let mut notes = Vec::new();
-        for (key, draft) in self.drafts.iter().filter(|(_, draft)| !draft.stale && !draft.declared.is_empty()) {
+        let says = |draft: &Draft| !draft.declared.is_empty() || !draft.described.is_empty();
+        for (key, draft) in self.drafts.iter().filter(|(_, draft)| !draft.stale && says(draft)) {
             let Some(inferred) = inferred_columns(key, &draft.results).filter(|it| it.complete && it.whole) else { continue };
             for (document, columns) in &draft.declared {
                 if let Some(drift) = find_drift(columns, &inferred.columns) {
-                    notes.push((*document, format!("the schema of `{}` {}", key.key, drift.sentence())));
+                    notes.push((*document, 0, format!("the schema of `{}` {}", key.key, drift.sentence())));
+                }
+            }
+            for (document, line, columns) in &draft.described {
+                let unwritten = find_drift(columns, &inferred.columns).map(|drift| drift.unwritten).unwrap_or_default();
+                if !unwritten.is_empty() {
+                    let drift = SchemaDrift { unwritten, ..SchemaDrift::default() };
+                    notes.push((*document, *line, format!("what is said of `{}` {}", key.key, drift.sentence())));
                 }
             }
         }
-        for (place, message) in notes {
-            self.note(place, Diagnostic::new(&SCHEMA_DRIFT, message, Span::default()));
+        for (place, line, message) in notes {
+            self.note_at(place, line, Diagnostic::new(&SCHEMA_DRIFT, message, Span::default()));
         }
     }
 
     fn note(&mut self, place: u32, what: Diagnostic) {
+        self.note_at(place, 0, what);
+    }
+
+    fn note_at(&mut self, place: u32, line: u32, what: Diagnostic) {
         if let Some(document) = self.documents.get_mut(place as usize) {
             let Diagnostic { code, message, span } = what;
-            document.diagnostics.push(PlacedDiagnostic { line: 0, code, message, span });
+            document.diagnostics.push(PlacedDiagnostic { line, code, message, span });
             document.diagnostics.sort();
         }
     }

@@ -54,14 +54,18 @@ pub(super) struct InputFact {
 /// What a fact says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum InputFactKind {
+    /// All that it has.
     Columns(Arc<[DeclaredColumn]>),
+    /// Some that it has.
+    Described(Arc<[DeclaredColumn]>),
     Other(FactKind),
 }
 
 impl From<Fact> for InputFact {
     fn from(fact: Fact) -> InputFact {
         let what = match fact.what {
-            FactKind::Columns { columns } => InputFactKind::Columns(Arc::from(columns)),
+            FactKind::Columns { columns, whole: true } => InputFactKind::Columns(Arc::from(columns)),
+            FactKind::Columns { columns, whole: false } => InputFactKind::Described(Arc::from(columns)),
             other => InputFactKind::Other(other),
         };
         InputFact { about: fact.about, what, path: Arc::from(fact.path), line: fact.line }

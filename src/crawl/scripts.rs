@@ -106,6 +106,11 @@ impl Parsed {
         }
     }
 
+    /// Bytes of all renderings: of a template they may be many more than the file has.
+    fn bytes(&self) -> u64 {
+        self.variants.iter().map(|(script, _)| script.bytes() as u64).sum()
+    }
+
     /// What all renderings name.
     pub(super) fn names(&self) -> Names {
         let mut names = Names::default();
@@ -165,7 +170,7 @@ pub(super) fn parse_all(
                 (None, Some(text)) => {
                     let parsed = reader.parse(document, text);
                     let names = Arc::new(names_of(document, &parsed));
-                    let keeps = kept.fetch_add(document.bytes, Ordering::Relaxed) < KEPT_BYTES;
+                    let keeps = kept.fetch_add(parsed.bytes(), Ordering::Relaxed) < KEPT_BYTES;
                     KnownScript { names, parsed: keeps.then_some(parsed) }
                 }
                 (None, None) => KnownScript { names: Arc::default(), parsed: None },

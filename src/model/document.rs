@@ -267,6 +267,8 @@ pub enum FactKind {
     Columns {
         /// In order.
         columns: Vec<DeclaredColumn>,
+        /// Whether it has no others: a schema; else some of them are described.
+        whole: bool,
     },
     /// A description of one column.
     ColumnDescription {

@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// Changes whenever the same bytes would be read differently, so that everything is read again.
-const READER_VERSION: &str = "10";
+const READER_VERSION: &str = "11";
 /// Stands for the blob of an included file that is not there.
 const ABSENT: &str = "absent";
 /// Files that one thread reads with one handle.
@@ -344,7 +344,7 @@ impl<'a> Context<'a> {
             Some(columns) if columns.is_empty() => {}
             Some(columns) => {
                 let about = Subject::Asset(relation.clone());
-                outcome.facts.push(Fact { about, what: FactKind::Columns { columns }, path, line: schema.line });
+                outcome.facts.push(Fact { about, what: FactKind::Columns { columns, whole: true }, path, line: schema.line });
             }
             None => {
                 let wanted: Vec<&str> = schema.missing.iter().map(|(_, wanted)| wanted.as_str()).collect();

@@ -116,6 +116,11 @@ impl Script {
         self.parsed.is_empty()
     }
 
+    /// Bytes of the text.
+    pub fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
     /// What the script names.
     pub fn references(&self) -> References {
         let options = Options { derivations: false, ..self.options.clone() };

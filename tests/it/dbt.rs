@@ -245,6 +245,23 @@ async fn whatever_is_broken_is_said_and_the_rest_is_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_described_column_that_the_model_lacks_is_drift_at_its_line() {
+    let folder = project(&[
+        ("models/orders.sql", "select 1 as id, 2 as amount, 3 as undescribed"),
+        ("models/open.sql", "select * from raw.events"),
+        (
+            "models/schema.yml",
+            "models:\n  - name: open\n    columns: [{name: anything}]\n  - name: orders\n    columns:\n      - name: ID\n      - name: amout\n",
+        ),
+    ]);
+    let rows = export_cold(folder.path()).await;
+    let drift: Vec<_> = rows.iter().filter(|row| row["type"] == "diagnostic" && row["code"] == "schema-drift").collect();
+    let [only] = drift.as_slice() else { panic!("one drift, not {drift:?}") };
+    assert_eq!((only["path"].as_str(), only["line"].as_u64()), (Some("models/schema.yml"), Some(4)), "{only}");
+    assert!(only["message"].as_str().unwrap().ends_with("declares `amout`, which the SQL does not write"), "{only}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn projects_of_one_repository_know_each_other() {
     let folder = TempDir::new().unwrap();
     let profiles = "p:\n  outputs:\n    dev: {type: postgres, database: db, schema: main}\n";

@@ -35,7 +35,7 @@ pub(crate) fn read(files: &Files, known: &BTreeMap<String, String>) -> Reading {
             let columns = text.split_whitespace().map(|name| DeclaredColumn { name: name.into(), ..Default::default() });
             reading.facts.push(Fact {
                 about: Subject::Asset(RelationName::from_dotted(table)),
-                what: FactKind::Columns { columns: columns.collect() },
+                what: FactKind::Columns { columns: columns.collect(), whole: true },
                 path: path.clone(),
                 line: 1,
             });

@@ -113,7 +113,7 @@ fn facts(reading: &Reading) -> Vec<String> {
             FactKind::Tag { name } => format!("tag {name}"),
             FactKind::Schedule { text } => format!("schedule {text}"),
             FactKind::Deprecated { note, date, replacement } => format!("deprecated {note:?} {date:?} -> {replacement:?}"),
-            FactKind::Columns { columns } => {
+            FactKind::Columns { columns, .. } => {
                 let column = |column: &wellspring::model::DeclaredColumn| {
                     format!("{} {} {}", column.name, column.data_type, column.description.as_deref().unwrap_or("-"))
                 };

@@ -270,11 +270,11 @@ impl Artifacts {
     /// last run ended.
     pub(super) fn complete(self, facts: &mut Vec<Fact>) {
         facts.retain(|fact| match (&fact.about, &fact.what) {
-            (Subject::Node(id), FactKind::Columns { .. }) => !self.columns.contains_key(id),
+            (Subject::Node(id), FactKind::Columns { whole: true, .. }) => !self.columns.contains_key(id),
             _ => true,
         });
         for (id, (path, columns)) in self.columns {
-            facts.push(Fact { about: Subject::Node(id), what: FactKind::Columns { columns }, path, line: 0 });
+            facts.push(Fact { about: Subject::Node(id), what: FactKind::Columns { columns, whole: true }, path, line: 0 });
         }
         let mut ended: HashMap<(&str, &str, String), &str> = HashMap::new();
         for (id, (status, _)) in &self.statuses {

@@ -250,7 +250,7 @@ impl<'a> Assembly<'a> {
                 && let Some(text) = self.texts.get(&node.path)
             {
                 let columns = read_header(&text.text, node.properties.get("column_types"));
-                say(1, FactKind::Columns { columns }, &node.path);
+                say(1, FactKind::Columns { columns, whole: true }, &node.path);
             }
             let Some((path, entry)) = entry else { continue };
             for (line, fact) in &entry.facts {
@@ -261,8 +261,9 @@ impl<'a> Assembly<'a> {
                 say(entry.line, FactKind::Owner { name: (*owner).to_owned() }, path);
             }
             let opaque = !node.path.ends_with(".sql") && node.resource == DbtResource::Model;
-            if (entry.is_contract || opaque) && !entry.columns.is_empty() {
-                say(entry.line, FactKind::Columns { columns: declare(&entry.columns) }, path);
+            if !entry.columns.is_empty() {
+                let whole = entry.is_contract || opaque;
+                say(entry.line, FactKind::Columns { columns: declare(&entry.columns), whole }, path);
             }
         }
     }
@@ -281,7 +282,7 @@ impl<'a> Assembly<'a> {
             let mut facts = entry.facts.clone();
             if !entry.columns.is_empty() {
                 let line = entry.columns.first().map_or(0, |column| column.line);
-                facts.push((line, FactKind::Columns { columns: declare(&entry.columns) }));
+                facts.push((line, FactKind::Columns { columns: declare(&entry.columns), whole: true }));
             }
             let facts = facts.into_iter().map(|(line, what)| Fact {
                 about: Subject::Node(id.clone()),

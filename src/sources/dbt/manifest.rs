@@ -243,9 +243,9 @@ impl<'a> Reader<'a> {
         let (columns, mut of_columns) = read_columns(&entry, &self.docs);
         said.append(&mut of_columns);
         let is_contract = item.config.get("contract").and_then(|contract| contract.get("enforced")) == Some(&Value::Bool(true));
-        let is_known = matches!(item.resource_type.as_str(), "source" | "seed") || is_contract || self.is_opaque(item);
-        if is_known && !columns.is_empty() {
-            said.push((1, FactKind::Columns { columns: declare(&columns) }));
+        if !columns.is_empty() {
+            let whole = matches!(item.resource_type.as_str(), "source" | "seed") || is_contract || self.is_opaque(item);
+            said.push((1, FactKind::Columns { columns: declare(&columns), whole }));
         }
         let group = item.group.as_ref().and_then(|group| {
             self.manifest.groups.values().find(|known| known.get("name").and_then(Value::as_str) == Some(group))

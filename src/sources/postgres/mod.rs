@@ -71,7 +71,7 @@ fn add(object: Object, request: &Request<'_>, settings: &str, reading: &mut Read
             data_type: column.data_type,
             description: column.comment,
         });
-        say(FactKind::Columns { columns: columns.collect() });
+        say(FactKind::Columns { columns: columns.collect(), whole: true });
     }
     if let Some(text) = object.comment {
         say(FactKind::Description { text });
