@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{AssetRef, CatalogError, Direction, ImpliedMetric, Replacement, Result, Selector, View};
+use super::{AssetRef, CatalogError, Direction, ImpliedMetric, Replacement, Result, Selection, View};
 use crate::search::{SearchHit, SearchQuery as IndexQuery, Why};
 
 pub use crate::search::{Facet, FacetFilter};
@@ -112,8 +112,8 @@ impl View {
             0 => SearchQuery::PER_PAGE,
             wanted => wanted.min(SearchQuery::MOST_PER_PAGE),
         };
-        if let Some(selector) = Selector::read(&query.text).filter(|_| query.filters.is_empty()) {
-            return self.select(&selector, query.page, limit).await;
+        if let Some(selection) = Selection::read(&query.text).filter(|_| query.filters.is_empty()) {
+            return self.select(&selection, query.page, limit).await;
         }
         let asked = IndexQuery {
             text: query.text.clone(),

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 use wellspring::{
+    catalog::{Catalog, SearchQuery},
     config::Config,
     crawl::{Silent, crawl},
     store::Store,
@@ -336,4 +337,48 @@ async fn a_manifest_alone_is_a_project() {
     // How the last run of a test ended reaches its model.
     write(folder.path(), "docs/run_results.json", r#"{"results": []}"#);
     assert!(!crawl(&config, &store, &Silent).await.unwrap().unchanged);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dbts_selectors_select_what_dbt_would() {
+    let folder = project(&[
+        ("models/staging/stg_orders.sql", "{{ config(materialized='view', tags=['daily']) }} select id, amount from raw.orders"),
+        ("models/staging/stg_payments.sql", "{{ config(materialized='view') }} select id, paid from raw.payments"),
+        (
+            "models/marts/orders.sql",
+            "{{ config(materialized='table', access='public', tags=['daily']) }} select o.id, p.paid from {{ ref('stg_orders') }} o join {{ ref('stg_payments') }} p using (id)",
+        ),
+        ("models/marts/totals.sql", "{{ config(materialized='table') }} select sum(paid) as paid from {{ ref('orders') }}"),
+        ("seeds/rates.csv", "day,rate\n1,2\n"),
+    ]);
+    let data = TempDir::new().unwrap();
+    let store = Store::open(data.path()).await.unwrap();
+    crawl_into(&store, folder.path()).await;
+    drop(store);
+    let view = Catalog::open(data.path()).await.unwrap().view();
+    for (text, expected) in [
+        ("model:orders", "orders"),
+        ("model:stg_*", "stg_orders stg_payments"),
+        ("path:models/staging", "stg_orders stg_payments"),
+        ("path:models/staging/", "stg_orders stg_payments"),
+        ("file:totals.sql", "totals"),
+        ("resource_type:seed", "rates"),
+        ("config.materialized:table", "orders totals"),
+        ("access:public", "orders"),
+        ("package:small,materialized:view", "stg_orders stg_payments"),
+        ("model:orders+1", "orders totals"),
+        ("+orders,tag:daily", "orders stg_orders"),
+        ("@stg_orders", "orders payments stg_orders stg_payments totals"),
+        ("model:nowhere", ""),
+        ("path:models/[", ""),
+    ] {
+        let query = SearchQuery { text: text.to_owned(), ..SearchQuery::default() };
+        let answer = view.search(&query).await.unwrap();
+        assert!(answer.selected.is_some(), "{text} is a selector");
+        let mut names: Vec<&str> = answer.hits.iter().map(|hit| hit.asset.name.rsplit('.').next().unwrap()).collect();
+        names.sort_unstable();
+        // The raw table of orders has the model's last part.
+        names.dedup();
+        assert_eq!(names.join(" "), expected, "{text}");
+    }
 }

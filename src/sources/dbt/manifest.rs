@@ -256,6 +256,17 @@ impl<'a> Reader<'a> {
         if let Some(name) = item.loader.as_ref().filter(|loader| !loader.is_empty()) {
             said.push((1, FactKind::Label { key: "loader".to_owned(), value: name.clone() }));
         }
+        let set = [
+            ("resource_type", Some(item.resource_type.as_str())),
+            ("materialized", Some(item.materialized())),
+            ("access", item.config.get("access").and_then(Value::as_str)),
+            ("group", item.group.as_deref()),
+        ];
+        for (key, value) in set {
+            if let Some(value) = value.filter(|value| !value.is_empty()) {
+                said.push((1, FactKind::Label { key: key.to_owned(), value: value.to_owned() }));
+            }
+        }
         said.push((
             1,
             FactKind::Dbt {
