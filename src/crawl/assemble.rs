@@ -8,6 +8,7 @@ use super::{
     bind::Place,
     input::{InputFactKind, SourceInput},
     lower::{Results, TargetResult},
+    placeholder::is_placeholder,
     world::{Standing, World, inferred_columns, shown_names, targets_of},
 };
 use crate::{
@@ -214,6 +215,7 @@ impl<'a> Assembly<'a> {
                     match &fact.what {
                         InputFactKind::Columns(columns) => draft.declare(document, columns.clone()),
                         InputFactKind::Described(columns) => draft.described.push((document, fact.line, columns.clone())),
+                        InputFactKind::Other(other) if says_nothing(other) => {}
                         InputFactKind::Other(other) => draft.facts.push((other.clone(), document, fact.line)),
                     }
                 }
@@ -227,7 +229,8 @@ impl<'a> Assembly<'a> {
             let targets = &self.parts.analysed.outcomes[at].results.targets;
             for target in targets.iter().filter(|target| target.standing.holds()) {
                 let Some(draft) = self.drafts.get_mut(&target.asset) else { continue };
-                draft.facts.extend(target.remarks.iter().map(|(column, text, line)| {
+                let remarks = target.remarks.iter().filter(|(_, text, _)| !is_placeholder(text));
+                draft.facts.extend(remarks.map(|(column, text, line)| {
                     let fact = match column.is_empty() {
                         true => FactKind::Description { text: text.clone() },
                         false => FactKind::ColumnDescription { column: column.clone(), text: text.clone() },
@@ -350,6 +353,11 @@ impl<'a> Assembly<'a> {
             document.diagnostics.sort();
         }
     }
+}
+
+/// Whether it is a description that describes nothing.
+fn says_nothing(fact: &FactKind) -> bool {
+    matches!(fact, FactKind::Description { text } | FactKind::ColumnDescription { text, .. } if is_placeholder(text))
 }
 
 impl Draft {

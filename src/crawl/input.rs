@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use super::dbt::DbtFile;
+use super::{dbt::DbtFile, placeholder::is_placeholder};
 use crate::{
     config::{SourceConfig, WarehouseConfig},
     model::{
@@ -64,8 +64,13 @@ pub(super) enum InputFactKind {
 impl From<Fact> for InputFact {
     fn from(fact: Fact) -> InputFact {
         let what = match fact.what {
-            FactKind::Columns { columns, whole: true } => InputFactKind::Columns(Arc::from(columns)),
-            FactKind::Columns { columns, whole: false } => InputFactKind::Described(Arc::from(columns)),
+            FactKind::Columns { mut columns, whole } => {
+                for column in &mut columns {
+                    column.description.take_if(|text| is_placeholder(text));
+                }
+                let columns = Arc::from(columns);
+                if whole { InputFactKind::Columns(columns) } else { InputFactKind::Described(columns) }
+            }
             other => InputFactKind::Other(other),
         };
         InputFact { about: fact.about, what, path: Arc::from(fact.path), line: fact.line }

@@ -15,6 +15,7 @@ mod input;
 mod logs;
 mod lower;
 mod order;
+mod placeholder;
 mod progress;
 mod read;
 mod run;

@@ -97,10 +97,11 @@ async fn crawl_folder(folder: &Path, data: &Path) -> Store {
 }
 
 #[tokio::test]
-async fn what_ddl_says_is_stated_with_its_file_and_line_and_is_searched() {
+async fn what_ddl_says_is_stated_with_its_file_and_line_and_is_searched_and_placeholders_are_not() {
     let (folder, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let write = |path: &str, text: &str| std::fs::write(folder.path().join(path), text).unwrap();
-    write("a.sql", "create table m.t as select 1 as a, 2 as b;\n\ncomment on column m.t.B is 'the second';\n");
+    let first = "create table m.t as select 1 as a, 2 as b;\n\ncomment on column m.t.B is 'the second';\n";
+    write("a.sql", &format!("{first}comment on column m.t.a is 'TODO: add description';\n"));
     write("notes.sql", "-- notes\ncomment on table m.t is 'One row per order.';\n");
     write("v.sql", "create view m.v as select b from m.t");
     let store = crawl_folder(folder.path(), data.path()).await;
