@@ -19,6 +19,7 @@ use crate::{
     model::{AssetKey, AssetKind, DeclaredColumn, DocumentRole, KnownRelation, KnownRoutine, RelationName},
     sql::Lookups,
     store::InferredColumns,
+    template,
 };
 
 /// A hash that is equal for equal values, from one crawl to the next.
@@ -328,7 +329,8 @@ pub(super) fn inferred_columns(key: &AssetKey, results: &[Arc<Results>]) -> Opti
     let mut seen = BTreeSet::new();
     let mut inferred = InferredColumns { columns: Vec::new(), complete: true, whole: false };
     for target in targets {
-        inferred.complete &= target.complete;
+        // A placeholder may stand for several columns that only the warehouse knows.
+        inferred.complete &= target.complete && !target.outputs.iter().any(|name| template::is_placeholder(name));
         inferred.whole |= target.whole;
         for name in &target.outputs {
             if seen.insert(name.to_lowercase()) {

@@ -251,8 +251,12 @@ async fn a_described_column_that_the_model_lacks_is_drift_at_its_line() {
         ("models/orders.sql", "select 1 as id, 2 as amount, 3 as undescribed"),
         ("models/open.sql", "select * from raw.events"),
         (
+            "models/wide.sql",
+            "select id, {{ dbt_utils.pivot('kind', dbt_utils.get_column_values(ref('orders'), 'kind')) }} from {{ ref('orders') }}",
+        ),
+        (
             "models/schema.yml",
-            "models:\n  - name: open\n    columns: [{name: anything}]\n  - name: orders\n    columns:\n      - name: ID\n      - name: amout\n",
+            "models:\n  - {name: wide, columns: [{name: fresh}]}\n  - {name: open, columns: [{name: anything}]}\n  - name: orders\n    columns:\n      - name: ID\n      - name: amout\n",
         ),
     ]);
     let rows = export_cold(folder.path()).await;
