@@ -112,18 +112,8 @@ struct ReadFile {
     assets: Vec<Spanned<ReadFields>>,
 }
 
-/// A field of the file, read.
-struct FileField {
-    line: u64,
-    namespace: String,
-    key: String,
-    name: String,
-    column: String,
-    value: StatedValue,
-}
-
 /// A 1-based line, 0 for the whole file, and what is wrong there.
-type Complaint = (u64, String);
+pub type Complaint = (u64, String);
 
 impl View {
     /// Everything that people state, as YAML, sorted: the same statements give the same bytes.
@@ -140,7 +130,7 @@ impl View {
                 name: named.map_or_else(|| key.to_owned(), |asset| asset.name.to_string()),
                 ..WrittenAsset::default()
             };
-            for (column, in_force) in stated.fields() {
+            for (column, in_force) in stated.fields_of_people() {
                 let value = in_force.value.to_json().unwrap_or(Value::Null);
                 let fields = match column {
                     "" => &mut asset.fields,
@@ -155,26 +145,45 @@ impl View {
         let written = WrittenFile { version: VERSION, assets };
         serde_saphyr::to_string(&written).map_err(|cause| CatalogError::broken("writing governance as YAML", cause))
     }
+}
 
-    /// What the file says, field by field, or every reason why it cannot be read.
-    fn read_governance(&self, text: &str) -> Result<(Vec<FileField>, Vec<Complaint>)> {
-        if text.len() > LARGEST_FILE {
-            return Err(unreadable(vec![(0, format!("it is larger than {} MiB", LARGEST_FILE >> 20))]));
-        }
-        let file: ReadFile = serde_saphyr::from_str(text).map_err(|cause| unreadable(vec![explain(&cause)]))?;
-        if file.version.value != VERSION {
-            let said = format!("version {} is not known here; this is version {VERSION}", file.version.value);
-            return Err(unreadable(vec![(file.version.referenced.line(), said)]));
-        }
-        let mut reading = Reading { view: self, fields: Vec::new(), unknown: Vec::new(), reasons: Vec::new() };
-        for asset in file.assets {
-            reading.read_asset(asset);
-        }
-        if !reading.reasons.is_empty() {
+/// What a file says of one field.
+pub struct GovernedField {
+    /// The 1-based line.
+    pub line: u64,
+    /// The asset's namespace.
+    pub namespace: String,
+    /// The asset's name.
+    pub name: String,
+    /// The column; "" for the asset itself.
+    pub column: String,
+    /// What is stated.
+    pub value: StatedValue,
+}
+
+/// What a file of [`View::export_governance`] says, field by field.
+///
+/// # Errors
+/// Every reason why it cannot be read: (1-based line, 0 for the whole file; what is wrong there).
+pub fn parse_governance(text: &str) -> std::result::Result<Vec<GovernedField>, Vec<Complaint>> {
+    if text.len() > LARGEST_FILE {
+        return Err(vec![(0, format!("it is larger than {} MiB", LARGEST_FILE >> 20))]);
+    }
+    let file: ReadFile = serde_saphyr::from_str(text).map_err(|cause| vec![explain(&cause)])?;
+    if file.version.value != VERSION {
+        let said = format!("version {} is not known here; this is version {VERSION}", file.version.value);
+        return Err(vec![(file.version.referenced.line(), said)]);
+    }
+    let mut reading = Reading { fields: Vec::new(), reasons: Vec::new() };
+    for asset in file.assets {
+        reading.read_asset(asset);
+    }
+    match reading.reasons.is_empty() {
+        true => Ok(reading.fields),
+        false => {
             reading.reasons.truncate(MOST_REASONS);
-            return Err(unreadable(reading.reasons));
+            Err(reading.reasons)
         }
-        Ok((reading.fields, reading.unknown))
     }
 }
 
@@ -188,13 +197,18 @@ impl Catalog {
             return Err(CatalogError::Forbidden("Importing is for editors.".to_owned()));
         }
         let view = self.view();
-        let (fields, unknown) = view.read_governance(text)?;
-        let mut answer = ImportAnswer { unknown, ..ImportAnswer::default() };
+        let fields = parse_governance(text).map_err(unreadable)?;
+        let mut answer = ImportAnswer::default();
         let mut new: Vec<NewStatement> = Vec::new();
         for field in fields {
-            let stated = view.stated.of(&field.namespace, &field.key);
+            let found = view.find(&field.namespace, &field.name);
+            if found.is_none() && answer.unknown.last().is_none_or(|(_, name)| *name != field.name) {
+                answer.unknown.push((field.line, field.name.clone()));
+            }
+            let key = found.map_or_else(|| field.name.clone(), |found| found.key.to_string());
+            let stated = view.stated.of(&field.namespace, &key);
             let of = field.value.field();
-            match stated.and_then(|stated| stated.get(&field.column, of)) {
+            match stated.and_then(|stated| stated.get_of_people(&field.column, of)) {
                 Some(in_force) if in_force.value == field.value => {
                     answer.unchanged += 1;
                     continue;
@@ -217,7 +231,7 @@ impl Catalog {
                 None => answer.added += 1,
             }
             let seen = stated.map_or(0, |stated| stated.newest(&field.column, of));
-            new.push(NewStatement { statement: statement_of(actor, field), seen: Some(seen) });
+            new.push(NewStatement { statement: statement_of(actor, field, key), seen: Some(seen) });
         }
         let is_refused = on_conflict == OnConflict::Refuse && !answer.conflicts.is_empty();
         if is_refused || on_conflict == OnConflict::Tell {
@@ -229,14 +243,12 @@ impl Catalog {
     }
 }
 
-struct Reading<'a> {
-    view: &'a View,
-    fields: Vec<FileField>,
-    unknown: Vec<(u64, String)>,
-    reasons: Vec<(u64, String)>,
+struct Reading {
+    fields: Vec<GovernedField>,
+    reasons: Vec<Complaint>,
 }
 
-impl Reading<'_> {
+impl Reading {
     fn read_asset(&mut self, asset: Spanned<ReadFields>) {
         let line = asset.referenced.line();
         let mut fields = asset.value;
@@ -248,12 +260,7 @@ impl Reading<'_> {
             self.reasons.push((line, "an asset needs a `namespace` and a `name`".to_owned()));
             return;
         };
-        let found = self.view.find(&namespace, &name);
-        let key = found.map_or_else(|| name.clone(), |found| found.key.to_string());
-        if found.is_none() {
-            self.unknown.push((line, name.clone()));
-        }
-        let subject = Subject { namespace, key, name };
+        let subject = Subject { namespace, name };
         let columns = fields.remove("columns");
         self.read_fields(&subject, "", fields);
         if let Some(columns) = columns {
@@ -295,10 +302,9 @@ impl Reading<'_> {
             }
             match StatedValue::from_json(field, Some(value.value).filter(|value| !value.is_null())).and_then(StatedValue::checked)
             {
-                Ok(value) => self.fields.push(FileField {
+                Ok(value) => self.fields.push(GovernedField {
                     line,
                     namespace: subject.namespace.clone(),
-                    key: subject.key.clone(),
                     name: subject.name.clone(),
                     column: column.to_owned(),
                     value,
@@ -311,17 +317,16 @@ impl Reading<'_> {
 
 struct Subject {
     namespace: String,
-    key: String,
     name: String,
 }
 
-fn statement_of(actor: &Actor, field: FileField) -> PersonStatement {
+fn statement_of(actor: &Actor, field: GovernedField, key: String) -> PersonStatement {
     PersonStatement {
         id: 0,
         field: field.value.field().word().to_owned(),
         value: field.value.to_json(),
         namespace: field.namespace,
-        key: field.key,
+        key,
         column: field.column,
         withdraws: false,
         person: actor.name.clone(),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{
-    AssetAnswer, AssetRef, Deprecation, NamedOwner, Result, StatedBy, View,
+    AssetAnswer, AssetRef, Deprecation, NamedOwner, Result, StatedAsset, StatedBy, View,
     facts::{AssetFacts, Said},
 };
 use crate::{
@@ -17,6 +17,8 @@ use crate::{
 pub struct Governed {
     /// Every field that something was ever stated of, the asset's own first, then columns by name.
     pub fields: Vec<FieldStatement>,
+    /// What files of governance in repositories state otherwise than people do.
+    pub disputed: Vec<DisputedField>,
     /// Owners that files name, where people state others.
     pub owners_in_files: Vec<NamedOwner>,
     /// The deprecation that a file states, where people state another, or none.
@@ -50,6 +52,19 @@ pub struct FieldStatement {
     pub by: Option<StatedBy>,
     /// What is stated, as JSON; `None` for none.
     pub value: Option<serde_json::Value>,
+}
+
+/// A field of which a file of governance states something else than people do; what people state holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct DisputedField {
+    /// The column; "" for the asset itself.
+    pub column: String,
+    /// Which field.
+    pub field: StatedField,
+    /// What the file says, in a line.
+    pub said: String,
+    /// Which file, and since when.
+    pub by: StatedBy,
 }
 
 /// A certification, and who gave it.
@@ -111,6 +126,16 @@ impl ReaderProgress {
     }
 }
 
+fn disputed(stated: &StatedAsset) -> Vec<DisputedField> {
+    let told = stated.disputed().map(|(column, field, file, _)| DisputedField {
+        column: column.to_owned(),
+        field,
+        said: file.value.in_a_line(),
+        by: file.by.clone(),
+    });
+    told.collect()
+}
+
 impl View {
     /// What people state of an asset whose facts in files and in force are known.
     pub(super) async fn governed(&self, detail: &AssetDetail, in_files: &AssetFacts, facts: &AssetFacts) -> Result<Governed> {
@@ -122,6 +147,7 @@ impl View {
             in_files.deprecated.as_ref().filter(|fact| is_beaten(&fact.said) && holds(StatedField::Deprecation));
         Ok(Governed {
             fields: self.field_statements(detail),
+            disputed: stated.map(disputed).unwrap_or_default(),
             owners_in_files: if holds(StatedField::Owners) { self.named_owners(&in_files.owners) } else { Vec::new() },
             deprecation_in_files: other_deprecation.map(|fact| self.deprecation(asset, fact)),
             certification: facts

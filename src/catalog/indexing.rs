@@ -1,19 +1,20 @@
 //! Keeps the search index at the published run: what stands in the store, put where it is found.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
 use super::{
-    CatalogError, Result, Stated, StatedAsset,
+    CatalogError, Result, Stated, StatedAsset, parse_governance,
     plain_text::{first_line, plain_text},
 };
 use crate::{
     model::{AssetId, FactKind, RunNumber, StatedValue},
     search::{IndexWriter, SearchColumn, SearchDocument, SearchError, SearchIndex},
-    store::{SearchRow, Store},
+    store::{AssetRow, SearchRow, Store},
 };
 
 /// Assets that are loaded and indexed together: bounds memory, not the result.
@@ -132,9 +133,23 @@ async fn update_index(store: &Store, index: &SearchIndex, since: RunNumber, run:
     let known = index.view().map_err(|cause| broken(&cause))?.statements();
     let mut assets = store.changed_assets(since, run).await?;
     assets.extend(store.assets_stated_after(known).await?);
+    assets.extend(newly_governed(store, since, run).await?);
     assets.sort();
     assets.dedup();
     write_index(store, index, run, IndexChange { assets, from_nothing: false }).await
+}
+
+/// The assets of which files of governance state something in `since` or in `run`, where the files differ.
+async fn newly_governed(store: &Store, since: RunNumber, run: RunNumber) -> Result<Vec<AssetId>> {
+    let (before, now) = (store.governance_files(since).await?, store.governance_files(run).await?);
+    if before == now {
+        return Ok(Vec::new());
+    }
+    let fields = before.iter().chain(&now).filter_map(|row| parse_governance(&row.file.text).ok()).flatten();
+    let named: BTreeSet<(String, String)> = fields.map(|field| (field.namespace, field.name.to_lowercase())).collect();
+    let assets = store.load_assets(run).await?;
+    let is_named = |asset: &&AssetRow| named.contains(&(asset.namespace.to_string(), asset.name.to_lowercase()));
+    Ok(assets.iter().filter(is_named).map(|asset| asset.id).collect())
 }
 
 /// Brings an index of `run` up to what people stated; says whether it was written. While somebody else

@@ -8,10 +8,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
-use super::Result;
+use super::{Result, parse_governance};
 use crate::{
     model::{AssetKey, RunNumber, StatedField, StatedValue},
-    store::{PersonStatement, Store},
+    store::{AssetRow, GovernanceRow, PersonStatement, Store},
 };
 
 /// What people state of everything.
@@ -35,7 +35,17 @@ struct FieldState {
     column: String,
     /// The newest statement of the field, whatever it says.
     newest: i64,
-    in_force: Option<InForce>,
+    /// What people state.
+    of_people: Option<InForce>,
+    /// What a file of governance in a repository states.
+    of_file: Option<InForce>,
+}
+
+impl FieldState {
+    /// People count before files.
+    fn in_force(&self) -> Option<&InForce> {
+        self.of_people.as_ref().or(self.of_file.as_ref())
+    }
 }
 
 /// A statement that holds.
@@ -57,11 +67,33 @@ pub struct StatedBy {
 }
 
 impl Stated {
-    /// Everything that people state in `store`, of the assets that are meant in `run`.
+    /// Everything that people state in `store` and in files of governance, of the assets that are meant in `run`.
     pub(super) async fn load(store: &Store, run: RunNumber) -> Result<Stated> {
         let mut stated = Stated { aliases: Arc::new(store.alias_keys(run).await?), ..Stated::default() };
+        let files = store.governance_files(run).await?;
+        if !files.is_empty() {
+            stated.take_files(files, &store.load_assets(run).await?);
+        }
         stated.take(store.person_statements(None).await?);
         Ok(stated)
+    }
+
+    /// Takes up what files of governance state; of a field that several state, the first counts.
+    fn take_files(&mut self, files: Vec<GovernanceRow>, assets: &[AssetRow]) {
+        let named = assets.iter().map(|asset| ((&*asset.namespace, asset.name.to_lowercase()), &*asset.key));
+        let keys: FxHashMap<(&str, String), &str> = named.collect();
+        for GovernanceRow { source, file, since } in files {
+            let by = StatedBy { person: format!("{} in {source}", file.path), at: since };
+            for field in parse_governance(&file.text).unwrap_or_default() {
+                let key = keys.get(&(field.namespace.as_str(), field.name.to_lowercase()));
+                let key = key.map_or_else(|| field.name.clone(), |key| (*key).to_owned());
+                let meant = self.meant(field.namespace, key);
+                let place = (field.column.to_lowercase(), field.value.field());
+                let state = self.by_asset.entry(meant).or_default().fields.entry(place).or_default();
+                state.column = field.column;
+                state.of_file.get_or_insert_with(|| InForce { value: field.value, by: by.clone() });
+            }
+        }
     }
 
     /// Takes further statements up, oldest first. What this version cannot read is left out, and logged.
@@ -83,7 +115,10 @@ impl Stated {
             let meant = self.meant(statement.namespace, statement.key);
             let asset = self.by_asset.entry(meant).or_default();
             let place = (statement.column.to_lowercase(), field);
-            asset.fields.insert(place, FieldState { column: statement.column, newest: statement.id, in_force });
+            let state = asset.fields.entry(place).or_default();
+            state.column = statement.column;
+            state.newest = statement.id;
+            state.of_people = in_force;
         }
     }
 
@@ -124,7 +159,21 @@ impl Stated {
 impl StatedAsset {
     /// What holds of a field; `None` where nothing is stated of it.
     pub fn get(&self, column: &str, field: StatedField) -> Option<&InForce> {
-        self.fields.get(&(column.to_lowercase(), field))?.in_force.as_ref()
+        self.fields.get(&(column.to_lowercase(), field))?.in_force()
+    }
+
+    /// What people state of a field; `None` where they state nothing.
+    pub(super) fn get_of_people(&self, column: &str, field: StatedField) -> Option<&InForce> {
+        self.fields.get(&(column.to_lowercase(), field))?.of_people.as_ref()
+    }
+
+    /// (column, field, what a file of governance states, what people state otherwise) of every field on which the
+    /// two differ.
+    pub(super) fn disputed(&self) -> impl Iterator<Item = (&str, StatedField, &InForce, &InForce)> {
+        self.fields.iter().filter_map(|((_, field), state)| match (&state.of_file, &state.of_people) {
+            (Some(file), Some(people)) if file.value != people.value => Some((state.column.as_str(), *field, file, people)),
+            _ => None,
+        })
     }
 
     /// The newest statement of a field, withdrawals included; 0 where there is none.
@@ -139,6 +188,11 @@ impl StatedAsset {
 
     /// (column, what holds) of every field of which something does; the asset's own first.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &InForce)> {
-        self.fields.values().filter_map(|state| Some((state.column.as_str(), state.in_force.as_ref()?)))
+        self.fields.values().filter_map(|state| Some((state.column.as_str(), state.in_force()?)))
+    }
+
+    /// The same of what people state alone.
+    pub(super) fn fields_of_people(&self) -> impl Iterator<Item = (&str, &InForce)> {
+        self.fields.values().filter_map(|state| Some((state.column.as_str(), state.of_people.as_ref()?)))
     }
 }

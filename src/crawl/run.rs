@@ -26,7 +26,9 @@ use super::{
 use crate::{
     catalog,
     config::{Config, NameRules, SourceConfig, WarehouseConfig},
-    model::{AssetKey, AssetKind, DecisionFile, DocumentRole, RunNumber, Subject},
+    model::{
+        AssetKey, AssetKind, DecisionFile, Diagnostic, DocumentRole, GovernanceFile, INVALID_METADATA, RunNumber, Span, Subject,
+    },
     store::{
         AnalysisId, CatalogState, CrawlLock, NewAnalysis, RecalledAnalysis, RecalledScript, RememberedFile, RunCounts, Store,
     },
@@ -106,6 +108,8 @@ async fn write(
     readings: Vec<ReadSource>,
 ) -> Result<RunCounts, CrawlError> {
     let decisions = decisions_of(&readings);
+    let mut readings = readings;
+    let governance = governance_of(&mut readings);
     let (sources, memories) = complete(store, progress, readings).await?;
     let sources = prepare_projects(config, store, progress, sources).await?;
     let rules = config.name_rules()?;
@@ -146,6 +150,9 @@ async fn write(
     for (source, files) in &decisions {
         store.write_decisions(run, source, files).await?;
     }
+    for (source, files) in &governance {
+        store.write_governance(run, source, files).await?;
+    }
     tokio::task::spawn_blocking(move || drop(state));
     // Only now: a file that is remembered is not read again, so its text must be stored.
     for memory in memories {
@@ -184,6 +191,27 @@ async fn prepare_projects(
 fn decisions_of(readings: &[ReadSource]) -> Vec<(String, Vec<DecisionFile>)> {
     let read = readings.iter().filter(|read| read.failure.is_none());
     read.map(|read| (read.config.name.clone(), read.reading.decisions.clone())).collect()
+}
+
+/// The files of governance that can be read, of every source that was read; of the others stands at which line
+/// they cannot.
+fn governance_of(readings: &mut [ReadSource]) -> Vec<(String, Vec<GovernanceFile>)> {
+    let read = readings.iter_mut().filter(|read| read.failure.is_none());
+    read.map(|read| {
+        let ReadSource { config, reading, .. } = read;
+        let mut good = Vec::new();
+        for file in &reading.governance {
+            match catalog::parse_governance(&file.text) {
+                Ok(_) => good.push(file.clone()),
+                Err(reasons) => reading.diagnostics.extend(reasons.into_iter().map(|(line, reason)| {
+                    let line = u32::try_from(line).unwrap_or_default();
+                    (file.path.clone(), line, Diagnostic::new(&INVALID_METADATA, reason, Span::default()))
+                })),
+            }
+        }
+        (config.name.clone(), good)
+    })
+    .collect()
 }
 
 /// What is to be remembered of one source.

@@ -40,6 +40,8 @@ pub struct Reading {
     pub projects: Vec<super::DbtProject>,
     /// Files of decisions, all of them, sorted by path.
     pub decisions: Vec<super::DecisionFile>,
+    /// Files of governance, all of them, sorted by path.
+    pub governance: Vec<GovernanceFile>,
 }
 
 /// A commit.
@@ -211,6 +213,15 @@ pub enum Subject {
     Document(String),
     /// What a dbt project builds or reads, by its id: `model.shop.orders`, `source.shop.raw.payments`.
     Node(String),
+}
+
+/// A file of what people state, kept in a repository.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GovernanceFile {
+    /// Its path.
+    pub path: String,
+    /// YAML, as `wellspring governance export` writes it.
+    pub text: String,
 }
 
 /// What a fact says.

@@ -16,6 +16,7 @@ mod files;
 mod folder;
 mod folder_dialects;
 mod git;
+mod governance;
 mod guess;
 mod history;
 mod json_tree;

@@ -19,6 +19,7 @@ use super::{
     definitions::{Setting, may_define, read_definitions},
     files::{Entry, Files, Reader},
     folder_dialects::FolderDialects,
+    governance::{may_govern, read_governance},
     guess::choose_dialect,
     layout::{Classifier, FileKind, SqlFile},
     metadata::read_metadata,
@@ -64,7 +65,12 @@ pub(super) fn read_files(request: &Request<'_>, files: &Files, progress: &dyn Pr
         .collect();
     let is_left_over = |entry: &&Entry| {
         let path = &entry.path;
-        wanted(path) && !in_project(path) && classifier.classify(path).is_none() && may_define(path) && !may_decide(path)
+        wanted(path)
+            && !in_project(path)
+            && classifier.classify(path).is_none()
+            && may_define(path)
+            && !may_decide(path)
+            && !may_govern(path)
     };
     let candidates: Vec<&Entry> = files.entries.iter().filter(is_left_over).collect();
     let is_set = source.dialect.is_some() || source.warehouse.is_some();
@@ -105,6 +111,7 @@ pub(super) fn read_files(request: &Request<'_>, files: &Files, progress: &dyn Pr
     let setting = Setting::of(request, dialect, &context.defaults);
     read_definitions(request, files, &candidates, &context.settings, &setting, reading);
     read_decisions(request, files, &wanted, &context.settings, reading);
+    read_governance(request, files, &wanted, &context.settings, reading);
     if let Some(found) = found {
         add_projects(found, reading);
     }

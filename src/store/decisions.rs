@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sqlx::Row;
 
-use super::{Store, StoreError, runs::to_json};
+use super::{Store, StoreError, runs::to_json, source_files::FileTable};
 use crate::model::{Decision, DecisionFile, RunNumber};
 
 /// A decision that somebody edited.
@@ -22,48 +22,20 @@ pub struct StatedDecisionRow {
     pub at: i64,
 }
 
+const FILES: FileTable = FileTable {
+    standing: "SELECT path, content FROM decision_file WHERE source = ?1 AND valid_to IS NULL",
+    close: "UPDATE decision_file SET valid_to = ?3 WHERE source = ?1 AND path = ?2 AND valid_to IS NULL",
+    open: "INSERT INTO decision_file (source, path, content, valid_from) VALUES (?1, ?2, ?3, ?4)",
+};
+
 impl Store {
     /// Writes the files of decisions of `source` as the unpublished `run` reads them; only what changed.
     pub async fn write_decisions(&self, run: RunNumber, source: &str, files: &[DecisionFile]) -> Result<(), StoreError> {
-        let mut transaction = self.crawl.begin_with("BEGIN IMMEDIATE").await?;
-        let id: Option<i64> =
-            sqlx::query_scalar("SELECT id FROM source WHERE name = ?1").bind(source).fetch_optional(&mut *transaction).await?;
-        let Some(id) = id else { return Ok(()) };
-        let rows = sqlx::query("SELECT path, content FROM decision_file WHERE source = ?1 AND valid_to IS NULL")
-            .bind(id)
-            .fetch_all(&mut *transaction)
-            .await?;
-        let mut standing: BTreeMap<String, String> = BTreeMap::new();
-        for row in &rows {
-            standing.insert(row.try_get(0)?, row.try_get(1)?);
-        }
         let mut now: BTreeMap<&str, String> = BTreeMap::new();
         for file in files {
             now.insert(&file.path, to_json(file)?);
         }
-        for (path, content) in &standing {
-            if now.get(path.as_str()) != Some(content) {
-                sqlx::query("UPDATE decision_file SET valid_to = ?3 WHERE source = ?1 AND path = ?2 AND valid_to IS NULL")
-                    .bind(id)
-                    .bind(path)
-                    .bind(run.0)
-                    .execute(&mut *transaction)
-                    .await?;
-            }
-        }
-        for (path, content) in &now {
-            if standing.get(*path) != Some(content) {
-                sqlx::query("INSERT INTO decision_file (source, path, content, valid_from) VALUES (?1, ?2, ?3, ?4)")
-                    .bind(id)
-                    .bind(*path)
-                    .bind(content)
-                    .bind(run.0)
-                    .execute(&mut *transaction)
-                    .await?;
-            }
-        }
-        transaction.commit().await?;
-        Ok(())
+        self.write_files(&FILES, run, source, &now).await
     }
 
     /// (source, file) of every file of decisions in `run`, sorted; those of sources that it did not read stand

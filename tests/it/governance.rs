@@ -224,3 +224,49 @@ async fn what_does_not_fit_is_refused_and_what_says_nothing_new_is_not_kept() {
     assert_eq!(shop.catalog.state(&ana, vec![edit(CHURN, "", owners(&["x"]), None)]).await.unwrap().len(), 1);
     assert_eq!(shop.catalog.state(&ana, vec![edit(CHURN, "", owners(&["x"]), None)]).await.unwrap().len(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_governance_holds_before_other_files_and_people_before_it() {
+    let shop = open_shop().await;
+    let file = shop.sources().join("data/governance.yaml");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let stated = "version: 1\nassets:\n- namespace: bigquery\n  name: shop.marts.churn\n  owners:\n  - name: stewards\n    type: steward\n  tier: operational\n  certification:\n    note: audited\n  tags: [kept-in-git]\n  columns:\n    churn_rate:\n      description: Share of pangolins.\n";
+    let crawl_with = async |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        crawl(&shop.config, shop.catalog.store(), &Silent).await.unwrap();
+        shop.catalog.refresh().await.unwrap();
+        shop.catalog.view()
+    };
+    let view = crawl_with(stated).await;
+    let asset = view.show_asset("bigquery", CHURN).await.unwrap();
+    let owner = &asset.owners[0];
+    assert_eq!((owner.name.as_str(), owner.kind, asset.owners.len()), ("stewards", Some(OwnerKind::Steward), 1));
+    assert_eq!(asset.governed.owners_in_files[0].name, "growth@shop.example", "what other files say is shown");
+    let certified = asset.governed.certification.unwrap();
+    assert!(certified.by.person.starts_with("data/governance.yaml in ") && certified.by.at > 0, "{certified:?}");
+    assert_eq!(asset.governed.tier.unwrap().tier, Tier::Operational);
+    assert_eq!(asset.tags, ["kept-in-git"]);
+    let column = asset.columns.iter().find(|column| column.name == "churn_rate").unwrap();
+    assert_eq!(column.description.as_ref().unwrap().text, "Share of pangolins.");
+    for text in ["pangolins", "owner:stewards", "kept-in-git"] {
+        let query = SearchQuery { text: text.to_owned(), ..SearchQuery::default() };
+        assert!(view.search(&query).await.unwrap().hits.iter().any(|hit| hit.asset.name == CHURN), "{text}");
+    }
+    assert!(!view.export_governance().unwrap().contains("stewards"), "an export holds what people state, not files");
+
+    shop.catalog.state(&editor("ana"), vec![edit(CHURN, "", owners(&["quicksilver-team"]), None)]).await.unwrap();
+    assert_eq!(owner_names(&shop, CHURN).await, ["quicksilver-team"]);
+    let asset = shop.catalog.view().show_asset("bigquery", CHURN).await.unwrap();
+    let [disputed] = asset.governed.disputed.as_slice() else { panic!("{:?}", asset.governed.disputed) };
+    assert_eq!((disputed.field, disputed.said.contains("stewards")), (StatedField::Owners, true));
+    let withdraw = Edit { change: FieldChange::Withdraw(StatedField::Owners), ..edit(CHURN, "", owners(&[]), None) };
+    shop.catalog.state(&editor("ana"), vec![withdraw]).await.unwrap();
+    assert_eq!(owner_names(&shop, CHURN).await, ["stewards"]);
+
+    let view = crawl_with("version: 1\nassets:\n- namespace: bigquery\n  name: shop.marts.churn\n  owners: nobody\n").await;
+    assert_eq!(owner_names(&shop, CHURN).await, ["growth@shop.example"], "a file that cannot be read states nothing");
+    assert_eq!(found(&view, "owner:stewards").await, [""; 0], "and is not found any more");
+    let told = view.diagnostics_of("invalid-metadata", 0, 100).await.unwrap();
+    let places: Vec<_> = told.occurrences.iter().map(|one| (one.place.path.as_str(), one.place.line)).collect();
+    assert_eq!(places, [("data/governance.yaml", 5)]);
+}

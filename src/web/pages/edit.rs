@@ -187,7 +187,8 @@ fn fill_form(answer: &AssetAnswer, field: StatedField, column: &str) -> Result<F
         action: format!("{asset_url}/edit/{}", field.word()),
         back,
         seen: statement.map_or(0, |statement| statement.number),
-        is_stated: statement.is_some_and(|statement| statement.by.is_some()),
+        // A file of governance is no statement that could be withdrawn here.
+        is_stated: statement.is_some_and(|statement| statement.by.is_some() && statement.number > 0),
         is_filled: !value.is_empty(),
         value,
         column,
