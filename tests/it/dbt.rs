@@ -344,6 +344,24 @@ async fn a_manifest_alone_is_a_project() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_of_a_property_file_keeps_its_relation() {
+    let folder = project(&[
+        ("models/orders.sql", "select 1 as id, 2 as amount"),
+        (
+            "snapshots/kept.yml",
+            "snapshots:\n  - name: orders_kept\n    relation: ref('orders')\n    description: Orders as they were.\n    config:\n      schema: history\n      unique_key: id\n      strategy: check\n      check_cols: all\n",
+        ),
+        ("models/late.sql", "select amount from {{ ref('orders_kept') }} where dbt_valid_to is null"),
+    ]);
+    let lines = summarise(&export_cold(folder.path()).await);
+    let kept = find(&lines, "snapshot table ");
+    assert!(kept.contains("orders_kept") && kept.contains("(id, amount, dbt_scd_id,"), "{kept}");
+    let flows = |from: &str, to: &str| lines.iter().any(|line| line.starts_with(from) && line.contains(to));
+    assert!(flows("main.orders.amount -> ", "orders_kept.amount IDENTITY"), "{lines:?}");
+    assert!(lines.iter().any(|line| line.contains("orders_kept.amount -> main.late.amount IDENTITY")), "{lines:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn dbts_selectors_select_what_dbt_would() {
     let folder = project(&[
         ("models/staging/stg_orders.sql", "{{ config(materialized='view', tags=['daily']) }} select id, amount from raw.orders"),

@@ -19,13 +19,14 @@ use super::{
 use crate::{
     model::{
         DEFINED_TWICE, DbtMacros, DbtNode, DbtProject, DbtResource, DbtSource, DeclaredColumn, Diagnostic, Dialect, Document,
-        DocumentRole, Fact, FactKind, Span, Subject,
+        DocumentRole, Fact, FactKind, Span, Subject, part_path,
     },
     sources::{
         Request,
+        compose::Composer,
         definitions::{Definitions, Setting},
         files::Text,
-        reading::explain_yaml,
+        reading::{combine_key, explain_yaml},
         yaml::read_yaml,
     },
 };
@@ -131,7 +132,7 @@ impl<'a> Assembly<'a> {
                 Part::Properties | Part::Docs => {}
             }
         }
-        add_snapshots_without_sql(&mut project, &described);
+        self.add_snapshots_without_sql(&mut project, &described);
         self.note_duplicates(&project);
         self.state_nodes(&mut project, &described);
         let mut own = Vec::new();
@@ -268,6 +269,46 @@ impl<'a> Assembly<'a> {
         }
     }
 
+    /// Snapshots that a property file defines alone: each with the SQL that dbt would run for it.
+    fn add_snapshots_without_sql(&mut self, project: &mut DbtProject, described: &[(&str, &Properties)]) {
+        for (path, said) in described {
+            for entry in said.nodes.iter().filter(|entry| entry.resource == DbtResource::Snapshot) {
+                let Some((line, relation)) = &entry.keeps_relation else { continue };
+                if project.nodes.iter().any(|node| node.resource == entry.resource && node.name == entry.name) {
+                    continue;
+                }
+                let part = part_path(path, &format!("snapshots.{}", entry.name));
+                let mut sql = Composer::default();
+                let query = format!("select * from {{{{ {relation} }}}}");
+                sql.put(&format!("{{% snapshot {} %}}\n{query}\n{{% endsnapshot %}}", entry.name), *line);
+                let (text, composed) = sql.finish();
+                if self.stated.insert(part.clone()) {
+                    self.whole.documents.push(Document {
+                        path: part.clone(),
+                        blob: combine_key("", &[&text]),
+                        text,
+                        role: DocumentRole::Script,
+                        target: None,
+                        defaults: self.setting.defaults.clone(),
+                        dialect: self.setting.dialect,
+                        templated: true,
+                        variables: Vec::new(),
+                        composed: Some(Box::new(composed)),
+                    });
+                }
+                project.nodes.push(DbtNode {
+                    resource: entry.resource,
+                    name: entry.name.clone(),
+                    path: part,
+                    properties: entry.config.clone(),
+                    described: Some((*path).to_owned()),
+                    columns: entry.columns.clone(),
+                    ..DbtNode::default()
+                });
+            }
+        }
+    }
+
     fn add_table(&mut self, project: &mut DbtProject, entry: &TableEntry, path: &str, is_first: bool) {
         let source = DbtSource {
             source: entry.source.clone(),
@@ -293,26 +334,6 @@ impl<'a> Assembly<'a> {
             self.whole.facts.extend(facts);
         }
         project.sources.push(source);
-    }
-}
-
-/// Snapshots that a property file defines alone.
-fn add_snapshots_without_sql(project: &mut DbtProject, described: &[(&str, &Properties)]) {
-    for (path, said) in described {
-        for entry in said.nodes.iter().filter(|entry| entry.resource == DbtResource::Snapshot && entry.keeps_relation) {
-            if project.nodes.iter().any(|node| node.resource == entry.resource && node.name == entry.name) {
-                continue;
-            }
-            project.nodes.push(DbtNode {
-                resource: entry.resource,
-                name: entry.name.clone(),
-                path: (*path).to_owned(),
-                properties: entry.config.clone(),
-                described: Some((*path).to_owned()),
-                columns: entry.columns.clone(),
-                ..DbtNode::default()
-            });
-        }
     }
 }
 

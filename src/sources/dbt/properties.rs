@@ -45,7 +45,7 @@ pub(super) struct NodeEntry {
     /// The columns are what the warehouse holds, not only what is described.
     pub(super) is_contract: bool,
     /// It is a snapshot without SQL, which keeps a relation.
-    pub(super) keeps_relation: bool,
+    pub(super) keeps_relation: Option<(u32, String)>,
 }
 
 /// A table of a source.
@@ -115,7 +115,7 @@ fn read_node(entry: &Node, resource: DbtResource, docs: &Blocks, nodes: &mut Vec
         config,
         columns,
         facts: own,
-        keeps_relation: entry.get("relation").is_some(),
+        keeps_relation: entry.get("relation").and_then(|relation| Some((relation.line, relation.text()?.trim().to_owned()))),
     };
     let versions = entry.get("versions").map(Node::items).unwrap_or_default();
     if versions.is_empty() {
@@ -165,7 +165,7 @@ impl NodeEntry {
             columns: all,
             facts,
             is_contract: self.is_contract,
-            keeps_relation: false,
+            keeps_relation: None,
         }
     }
 }
