@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{
-    AssetRef, CatalogError, ColumnLink, Described, Direction, Excerpt, LastChange, Place, Result, RowDecider, View,
+    AssetRef, CatalogError, ColumnEvidence, ColumnLink, Described, Direction, Excerpt, LastChange, Place, Result, RowDecider, View,
     asset::last_change,
 };
 use crate::{
@@ -29,6 +29,8 @@ pub struct ColumnAnswer {
     pub description: Option<Described>,
     /// The columns that it is made of, directly.
     pub sources: Vec<ColumnLink>,
+    /// What holds each of them up.
+    pub evidence: Vec<ColumnEvidence>,
     /// The columns that use it directly.
     pub dependants: Vec<ColumnLink>,
     /// Assets whose rows it decides: by FILTER, JOIN, GROUP_BY or SORT.
@@ -81,6 +83,10 @@ impl View {
         let mut one: Vec<_> = own.into_iter().collect();
         self.inherit_meanings(detail.asset.id, &mut one).await?;
         let own = one.pop();
+        let evidence = match numbered {
+            Some(id) => self.column_evidence(id).await?,
+            None => Vec::new(),
+        };
         Ok(ColumnAnswer {
             asset: self.point_at(&detail.asset),
             data_type: own.as_ref().map(|own| own.data_type.clone()).unwrap_or_default(),
@@ -88,6 +94,7 @@ impl View {
             inferred: own.as_ref().is_some_and(|own| own.inferred),
             description: own.and_then(|own| own.description),
             sources: numbered.map(|id| self.links(id, Direction::Upstream)).unwrap_or_default(),
+            evidence,
             dependants: numbered.map(|id| self.links(id, Direction::Downstream)).unwrap_or_default(),
             decides_rows_of: self.decided_by(detail.asset.id, &shown),
             expressions: self.expressions(&detail, &shown),

@@ -322,7 +322,11 @@ impl View {
     async fn find_by_evidence(&self, found: &mut Vec<Finding>) -> Result<()> {
         let mut by_target: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
         for read in self.evidence(Some(EdgeState::Observed)).await?.reads {
-            let from = format!("it is made from `{}`, seen in {} logged queries", read.from.name, read.queries);
+            let seen = match read.native {
+                Some(native) if read.queries == 0 => format!("as the warehouse states of {} queries", native.runs),
+                _ => format!("seen in {} logged queries", read.queries),
+            };
+            let from = format!("it is made from `{}`, {seen}", read.from.name);
             by_target.entry((read.to.namespace, read.to.name)).or_default().push(from);
         }
         for ((namespace, name), evidence) in by_target {

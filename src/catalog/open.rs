@@ -27,7 +27,7 @@ use crate::{
     graph::{
         Direction, EvidenceRef, GraphInput, InputAsset, InputAssetEdge, InputColumn, InputColumnEdge, InputRowEdge, Snapshot,
     },
-    model::{AssetId, Dialect, RunNumber, file_of},
+    model::{AssetId, Dialect, EdgeState, RunNumber, file_of},
     search::{SearchIndex, SearchView, Synonyms},
     store::{AssetRow, GraphRows, LogDay, PlacementRow, RunRow, Store, UsageSummary},
 };
@@ -436,6 +436,7 @@ fn graph_input(run: RunNumber, assets: &[AssetRow], deprecated: &[bool], rows: G
         *columns_of.entry(column.asset).or_default() += 1;
     }
     let evidence = |placement, line| EvidenceRef { placement, line };
+    let state_of = |at: u32| rows.placements.get(at as usize).map_or(EdgeState::Declared, |placement| placement.kind.state());
     let input = GraphInput {
         run,
         assets: assets
@@ -471,7 +472,12 @@ fn graph_input(run: RunNumber, assets: &[AssetRow], deprecated: &[bool], rows: G
         asset_edges: rows
             .asset_edges
             .into_iter()
-            .map(|row| InputAssetEdge { to: row.to, from: row.from, evidence: evidence(row.placement, row.line) })
+            .map(|row| InputAssetEdge {
+                to: row.to,
+                from: row.from,
+                state: state_of(row.placement),
+                evidence: evidence(row.placement, row.line),
+            })
             .collect(),
     };
     (input, rows.placements)

@@ -115,6 +115,9 @@ fn say(out: &mut impl Write, trial: &LogTrial) -> io::Result<()> {
     for (file, why) in &trial.report.failed {
         writeln!(out, "{}  {}", paint(Tone::Bad, file), why)?;
     }
+    if trial.native_edges > 0 {
+        writeln!(out, "{} edges that the warehouse itself states", grouped(trial.native_edges))?;
+    }
     let (Some(first), Some(last)) = (trial.days.keys().next(), trial.days.keys().next_back()) else { return Ok(()) };
     let errors: u64 = trial.days.values().map(|(_, errors)| errors).sum();
     let all: u64 = trial.days.values().map(|(entries, _)| entries).sum();
@@ -133,9 +136,6 @@ fn say(out: &mut impl Write, trial: &LogTrial) -> io::Result<()> {
         grouped(trial.sessions),
         grouped(trial.people)
     )?;
-    if trial.native_edges > 0 {
-        writeln!(out, "{} column edges that the warehouse itself states", grouped(trial.native_edges))?;
-    }
     heading(out, "Who asks")?;
     let mut table = Table::default();
     for (asker, runs) in trial.askers.iter().take(NAMED) {

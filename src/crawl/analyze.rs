@@ -258,8 +258,10 @@ impl Analyzer<'_> {
             None => parsed.get_or_insert_with(|| placed.reader.parse(placed.document, &text)),
         };
         let variants = parsed.variants.iter();
-        let mut detail =
-            variants::merge(variants.map(|(script, offsets)| (script.analyze(&recorder), offsets.as_ref())).collect());
+        let mut detail = match &parsed.native {
+            Some(native) => native.clone(),
+            None => variants::merge(variants.map(|(script, offsets)| (script.analyze(&recorder), offsets.as_ref())).collect()),
+        };
         detail.diagnostics.extend(parsed.diagnostics.iter().cloned());
         detail.lines = placed.document.composed.as_ref().map(|composed| composed.lines.clone()).unwrap_or_default();
         let (mut new, results) = Lowering::new(placed.source, placed.document, &recorder, &text).lower(detail);

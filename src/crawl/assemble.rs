@@ -33,8 +33,8 @@ pub(super) struct Parts<'a> {
 /// An asset on its way.
 #[derive(Default)]
 struct Draft {
-    /// Names by rank: defined, declared, read.
-    names: [Option<String>; 3],
+    /// Names by rank: defined, declared, read, stated by a warehouse.
+    names: [Option<String>; 4],
     results: Vec<Arc<Results>>,
     facts: Vec<(FactKind, u32, u32)>,
     declared: BTreeMap<u32, Arc<[DeclaredColumn]>>,
@@ -169,19 +169,21 @@ impl<'a> Assembly<'a> {
     }
 
     fn draft_results(&mut self) {
-        for (at, place, _) in self.sql_documents() {
+        for (at, place, role) in self.sql_documents() {
             let results = &self.parts.analysed.outcomes[at].results;
+            // How a warehouse spells a name says nothing of how people do.
+            let (defined, read) = if role == DocumentRole::Native { (3, 3) } else { (0, 2) };
             for (key, name) in &results.reads {
-                name_draft(self.drafts.entry(key.clone()).or_default(), 2, name);
+                name_draft(self.drafts.entry(key.clone()).or_default(), read, name);
             }
             for target in &results.targets {
                 let draft = self.drafts.entry(target.asset.clone()).or_default();
                 if target.standing.holds() {
-                    draft.names[0].get_or_insert_with(|| target.name.clone());
+                    draft.names[defined].get_or_insert_with(|| target.name.clone());
                 }
                 draft.add_target(target, results, place);
             }
-            for (key, names) in &results.spelled {
+            for (key, names) in results.spelled.iter().filter(|_| role != DocumentRole::Native) {
                 if let Some(draft) = self.drafts.get_mut(key) {
                     draft.spelled.extend(names.iter().cloned());
                 }

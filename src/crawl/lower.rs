@@ -124,7 +124,7 @@ impl<'a> Lowering<'a> {
         if self.document.role == DocumentRole::Check {
             new.checks = results.reads.iter().filter_map(|(key, _)| self.numbers.get(key).copied()).collect();
         }
-        if self.document.role.is_logged() {
+        if matches!(self.document.role, DocumentRole::Logged | DocumentRole::Failed) {
             self.lower_reads(&bounds, &mut new);
         }
         self.place_diagnostics(&bounds, &mut new, &mut results);
@@ -211,7 +211,7 @@ impl<'a> Lowering<'a> {
             declared,
             remarks,
             standing,
-            observed: self.document.role == DocumentRole::Logged,
+            observed: matches!(self.document.role, DocumentRole::Logged | DocumentRole::Native),
             filled: !target.outputs.is_empty() || !target.sources.is_empty() || !target.columns.is_empty(),
         });
         new.detail = detail;

@@ -14,6 +14,7 @@ mod error;
 mod input;
 mod logs;
 mod lower;
+mod native;
 mod order;
 mod placeholder;
 mod progress;

@@ -397,7 +397,7 @@ fn learn_names(world: &mut World, sources: &[SourceInput], documents: &[Placed<'
 /// Makes known what logs saw written and no file defines; it takes the place of nothing that files say.
 fn learn_logged_names(world: &mut World, documents: &[Placed<'_>], scripts: &[KnownScript]) {
     for (at, (placed, script)) in (0u32..).zip(documents.iter().zip(scripts)) {
-        if placed.document.role != DocumentRole::Logged {
+        if !matches!(placed.document.role, DocumentRole::Logged | DocumentRole::Native) {
             continue;
         }
         let place = placed.place();

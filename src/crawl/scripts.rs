@@ -11,10 +11,14 @@ use std::{
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{CrawlEvent, CrawlProgress, input::DocumentInput};
+use super::{
+    CrawlEvent, CrawlProgress,
+    input::DocumentInput,
+    native::{native_names, read_native},
+};
 use crate::{
     config::Limits,
-    model::{Diagnostic, KnownRoutine, RelationName},
+    model::{Analysis, Diagnostic, DocumentRole, KnownRoutine, RelationName},
     sql::{Options, References, Script, fill_shape},
     template::{self, OffsetMap},
 };
@@ -40,6 +44,8 @@ pub(super) struct Parsed {
     pub(super) variants: Vec<(Script, Option<OffsetMap>)>,
     /// Of rendering; spans are bytes of the file.
     pub(super) diagnostics: Vec<Diagnostic>,
+    /// What a text that is no SQL says.
+    pub(super) native: Option<Analysis>,
 }
 
 /// How texts are to be read.
@@ -52,16 +58,19 @@ pub(super) struct Reader {
 impl Reader {
     /// Renders and parses one text.
     pub(super) fn parse(&self, document: &DocumentInput, text: &str) -> Parsed {
+        if document.role == DocumentRole::Native {
+            let native = Some(read_native(&document.path, text));
+            return Parsed { variants: Vec::new(), diagnostics: Vec::new(), native };
+        }
         let options = self.options(document);
         if document.role.is_logged() {
-            let text = fill_shape(text);
-            return Parsed { variants: vec![(Script::parse(&text, &options), None)], diagnostics: Vec::new() };
+            return Parsed::of_plain(&fill_shape(text), &options);
         }
         if let Some(file) = &document.dbt {
             return Parsed::of_rendered(file.rendered.rendered.clone(), &options);
         }
         if !document.templated {
-            return Parsed { variants: vec![(Script::parse(text, &options), None)], diagnostics: Vec::new() };
+            return Parsed::of_plain(text, &options);
         }
         let settings = template::Settings {
             variables: self.variables_of(document),
@@ -98,11 +107,16 @@ impl Reader {
 }
 
 impl Parsed {
+    fn of_plain(text: &str, options: &Options) -> Parsed {
+        Parsed { variants: vec![(Script::parse(text, options), None)], diagnostics: Vec::new(), native: None }
+    }
+
     fn of_rendered(rendered: template::Rendered, options: &Options) -> Parsed {
         let variants = rendered.variants.into_iter();
         Parsed {
             variants: variants.map(|variant| (Script::parse(&variant.text, options), Some(variant.offsets))).collect(),
             diagnostics: rendered.diagnostics,
+            native: None,
         }
     }
 
@@ -113,6 +127,9 @@ impl Parsed {
 
     /// What all renderings name.
     pub(super) fn names(&self) -> Names {
+        if let Some(native) = &self.native {
+            return native_names(native);
+        }
         let mut names = Names::default();
         for (script, _) in &self.variants {
             let References { reads, writes, defines, calls, routines, statements, bare_select } = script.references();

@@ -311,7 +311,8 @@ pub(super) fn kind_of_role(role: DocumentRole) -> AssetKind {
         | DocumentRole::Check
         | DocumentRole::Ddl
         | DocumentRole::Logged
-        | DocumentRole::Failed => AssetKind::Table,
+        | DocumentRole::Failed
+        | DocumentRole::Native => AssetKind::Table,
     }
 }
 

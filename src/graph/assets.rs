@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::{
     Direction, EdgeKinds, EvidenceRef, SnapshotAsset,
-    edges::{EdgeTable, Merge, merge_states},
+    edges::{EdgeTable, Merge},
     ids::IdTable,
 };
 use crate::model::{AssetId, EdgeState};
@@ -42,11 +42,14 @@ impl PairSet {
         let pair = self.pairs.entry((from, to)).or_insert((EdgeKinds::NONE, None));
         pair.0 = pair.0.union(kinds);
         pair.1 = match (pair.1, state) {
-            (Some(a), Some(b)) => Some(merge_states(a, b)),
+            (Some(a), Some(b)) => Some(a.and(b)),
             (a, b) => a.or(b),
         };
     }
 }
+
+/// An edge given between assets: (to, from, state, evidence).
+pub(super) type StatedEdge = (u32, u32, EdgeState, EvidenceRef);
 
 #[derive(Debug, Default)]
 struct Neighbours {
@@ -86,15 +89,19 @@ impl AssetTable {
     }
 
     /// Adds the edges: those gathered from columns and rows, and those given between assets.
-    pub(super) fn connect(&mut self, mut gathered: PairSet, stated: Vec<(u32, u32, EvidenceRef)>) {
-        for (to, from, _) in &stated {
+    pub(super) fn connect(&mut self, mut gathered: PairSet, stated: Vec<StatedEdge>) {
+        let mut states = PairSet::default();
+        for (to, from, state, _) in &stated {
             gathered.add(*from, *to, EdgeKinds::NONE, None);
+            states.add(*from, *to, EdgeKinds::NONE, Some(*state));
         }
-        let raw = stated.into_iter().map(|(to, from, evidence)| (to, from, 0, evidence)).collect();
+        let raw = stated.into_iter().map(|(to, from, _, evidence)| (to, from, 0, evidence)).collect();
         self.stated = EdgeTable::build(raw, self.len(), self.len(), Merge::Assets);
         let (mut readers, mut sources) = (Vec::new(), Vec::new());
         for ((from, to), (kinds, state)) in gathered.pairs {
-            let state = state.unwrap_or(EdgeState::Declared);
+            // Columns say more than the tables alone; rows have no state.
+            let of_tables = || states.pairs.get(&(from, to)).and_then(|(_, state)| *state);
+            let state = state.or_else(of_tables).unwrap_or(EdgeState::Declared);
             readers.push((from, AssetPair { other: to, kinds, state }));
             sources.push((to, AssetPair { other: from, kinds, state }));
         }

@@ -1,8 +1,8 @@
 //! From the caller's arrays to a snapshot.
 
 use super::{
-    EdgeKinds, EvidenceRef, GraphInput, InputAssetEdge, InputColumnEdge, InputRowEdge, Snapshot, SnapshotAsset,
-    assets::{AssetTable, PairSet},
+    EdgeKinds, GraphInput, InputAssetEdge, InputColumnEdge, InputRowEdge, Snapshot, SnapshotAsset,
+    assets::{AssetTable, PairSet, StatedEdge},
     columns::ColumnTable,
     edges::{EdgeTable, Merge, RawEdge, pack},
 };
@@ -68,11 +68,11 @@ impl Builder {
         raw
     }
 
-    fn take_asset_edges(&mut self, edges: Vec<InputAssetEdge>) -> Vec<(u32, u32, EvidenceRef)> {
+    fn take_asset_edges(&mut self, edges: Vec<InputAssetEdge>) -> Vec<StatedEdge> {
         let mut known = Vec::with_capacity(edges.len());
         for edge in edges {
             let Some((to, from)) = self.asset(edge.to).zip(self.asset(edge.from)) else { continue };
-            known.push((to, from, edge.evidence));
+            known.push((to, from, edge.state, edge.evidence));
         }
         known
     }

@@ -141,7 +141,7 @@ impl Merge {
 
     fn join(self, a: u8, b: u8) -> u8 {
         match self {
-            Merge::Columns => pack(tag_kind(a), merge_states(tag_state(a), tag_state(b))),
+            Merge::Columns => pack(tag_kind(a), tag_state(a).and(tag_state(b))),
             Merge::Rows | Merge::Assets => a,
         }
     }
@@ -182,14 +182,6 @@ pub(super) fn tag_row_kind(tag: u8) -> RowEdgeKind {
         1 => RowEdgeKind::Join,
         2 => RowEdgeKind::GroupBy,
         _ => RowEdgeKind::Sort,
-    }
-}
-
-/// What two pieces of evidence amount to together.
-pub(super) fn merge_states(a: EdgeState, b: EdgeState) -> EdgeState {
-    match (a, b) {
-        (EdgeState::Declared, EdgeState::Observed) | (EdgeState::Observed, EdgeState::Declared) => EdgeState::Confirmed,
-        _ => a.min(b),
     }
 }
 

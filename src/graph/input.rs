@@ -98,6 +98,8 @@ pub struct InputAssetEdge {
     pub to: AssetId,
     /// The asset read.
     pub from: AssetId,
+    /// What its evidence amounts to.
+    pub state: EdgeState,
     /// Where it was learned.
     pub evidence: EvidenceRef,
 }

@@ -164,12 +164,14 @@ pub enum DocumentRole {
     Logged,
     /// A query of a log that never succeeded: what it writes was never written.
     Failed,
+    /// What a warehouse itself states of where a table comes from, a line an edge: no SQL.
+    Native,
 }
 
 impl DocumentRole {
     /// Whether it comes from a query log.
     pub fn is_logged(self) -> bool {
-        matches!(self, DocumentRole::Logged | DocumentRole::Failed)
+        matches!(self, DocumentRole::Logged | DocumentRole::Failed | DocumentRole::Native)
     }
 
     /// The word used in the store and in output.
@@ -187,6 +189,7 @@ impl DocumentRole {
             DocumentRole::Dashboard => "dashboard",
             DocumentRole::Logged => "logged",
             DocumentRole::Failed => "failed",
+            DocumentRole::Native => "native",
         }
     }
 }

@@ -116,8 +116,53 @@ impl EdgeState {
         }
     }
 
+    /// What two pieces of evidence amount to together.
+    pub fn and(self, other: EdgeState) -> EdgeState {
+        match (self, other) {
+            (Self::Declared, Self::Observed) | (Self::Observed, Self::Declared) => Self::Confirmed,
+            _ => self.min(other),
+        }
+    }
+
     /// The state that `word` names.
     pub fn from_word(word: &str) -> Option<Self> {
         [Self::Confirmed, Self::Declared, Self::Observed, Self::Guessed].into_iter().find(|state| state.word() == word)
+    }
+}
+
+/// What kind of evidence a document is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, utoipa::ToSchema, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EvidenceKind {
+    /// A file says so.
+    #[default]
+    Parsed,
+    /// A query of a log did so.
+    Observed,
+    /// The warehouse itself states that a query did so.
+    Native,
+}
+
+impl EvidenceKind {
+    /// The word used in output.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Parsed => "parsed",
+            Self::Observed => "observed",
+            Self::Native => "native",
+        }
+    }
+
+    /// Whether a file says so.
+    pub fn is_parsed(&self) -> bool {
+        *self == Self::Parsed
+    }
+
+    /// The state of an edge that nothing else holds up.
+    pub fn state(self) -> EdgeState {
+        match self {
+            Self::Parsed => EdgeState::Declared,
+            Self::Observed | Self::Native => EdgeState::Observed,
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::Dialect;
+use super::{Dialect, NativeEdge};
 
 /// One query of a log, as its format says it. Texts borrow from the log.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -46,23 +46,35 @@ pub struct LogEntry<'r> {
     pub labels: Vec<(String, String)>,
     /// The table that a bare SELECT filled, dotted.
     pub destination: Option<String>,
-    /// Column lineage that the warehouse itself states.
+    /// Lineage that the warehouse itself states, sorted.
     pub native: Vec<NativeEdge>,
     /// The vendor cut the text off.
     pub cut: bool,
+    /// Keys under which the pieces of the whole text may stand, where it is cut off.
+    pub pieces: Vec<String>,
+    /// What it is, where it is no query of its own.
+    pub kind: EntryKind,
 }
 
-/// A column edge that the warehouse states. Names are dotted.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct NativeEdge {
-    /// The table written.
-    pub to: String,
-    /// Its column.
-    pub to_column: String,
-    /// The table read.
-    pub from: String,
-    /// Its column.
-    pub from_column: String,
+/// What an entry of a log is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A query.
+    #[default]
+    Query,
+    /// A piece of a query's text.
+    Piece {
+        /// Pieces of one key are one text.
+        key: String,
+        /// Its place among them, from 0.
+        sequence: u32,
+        /// How many bytes every piece has but the last.
+        width: usize,
+        /// Another log tells of the query, where there is one; the pieces are only its text.
+        told_elsewhere: bool,
+    },
+    /// A session that began: what client it is of.
+    Session,
 }
 
 /// Who asked for a query.
@@ -120,8 +132,12 @@ pub enum LogFormat {
     Snowflake,
     /// Snowflake `ACCESS_HISTORY`: the warehouse's own column lineage.
     SnowflakeAccess,
-    /// Redshift `SYS_QUERY_HISTORY`, or `STL_QUERY` joined with `STL_QUERYTEXT`.
+    /// Snowflake `SESSIONS`: which client a session is of.
+    SnowflakeSessions,
+    /// Redshift `SYS_QUERY_HISTORY` or `STL_QUERY`.
     Redshift,
+    /// Texts of Redshift in pieces: `STL_QUERYTEXT`, `SVL_STATEMENTTEXT`, `SYS_QUERY_TEXT`.
+    RedshiftText,
     /// PostgreSQL csvlog, of 23, 24 or 26 columns.
     PostgresCsv,
     /// PostgreSQL jsonlog.
@@ -140,12 +156,14 @@ pub enum LogFormat {
 
 impl LogFormat {
     /// Every format, in declaration order.
-    pub const ALL: [LogFormat; 12] = [
+    pub const ALL: [LogFormat; 14] = [
         Self::BigqueryJobs,
         Self::BigqueryAudit,
         Self::Snowflake,
         Self::SnowflakeAccess,
+        Self::SnowflakeSessions,
         Self::Redshift,
+        Self::RedshiftText,
         Self::PostgresCsv,
         Self::PostgresJson,
         Self::PostgresStatements,
@@ -162,7 +180,9 @@ impl LogFormat {
             Self::BigqueryAudit => "bigquery-audit",
             Self::Snowflake => "snowflake",
             Self::SnowflakeAccess => "snowflake-access",
+            Self::SnowflakeSessions => "snowflake-sessions",
             Self::Redshift => "redshift",
+            Self::RedshiftText => "redshift-text",
             Self::PostgresCsv => "postgres-csv",
             Self::PostgresJson => "postgres-json",
             Self::PostgresStatements => "postgres-statements",
@@ -171,6 +191,11 @@ impl LogFormat {
             Self::Clickhouse => "clickhouse",
             Self::Generic => "generic",
         }
+    }
+
+    /// Whether it only says more of queries that other files of the log tell of: it is read before them.
+    pub fn is_aside(self) -> bool {
+        matches!(self, Self::SnowflakeSessions | Self::RedshiftText)
     }
 
     /// The format that `word` names.
@@ -182,8 +207,8 @@ impl LogFormat {
     pub fn dialect(self) -> Option<Dialect> {
         match self {
             Self::BigqueryJobs | Self::BigqueryAudit => Some(Dialect::BigQuery),
-            Self::Snowflake | Self::SnowflakeAccess => Some(Dialect::Snowflake),
-            Self::Redshift => Some(Dialect::Redshift),
+            Self::Snowflake | Self::SnowflakeAccess | Self::SnowflakeSessions => Some(Dialect::Snowflake),
+            Self::Redshift | Self::RedshiftText => Some(Dialect::Redshift),
             Self::PostgresCsv | Self::PostgresJson | Self::PostgresStatements => Some(Dialect::Postgres),
             Self::Databricks => Some(Dialect::Databricks),
             Self::Trino => Some(Dialect::Trino),
@@ -209,14 +234,24 @@ pub enum LogSkip {
     Duplicate,
     /// The file ends in the middle of it.
     Truncated,
+    /// The vendor cut its text off, which is read as far as it goes.
+    Cut,
     /// It is no query: a connection, a lock, the child of a script, …
     NotAQuery,
 }
 
 impl LogSkip {
     /// Every reason, in declaration order.
-    pub const ALL: [LogSkip; 7] =
-        [Self::Broken, Self::NoText, Self::NoTime, Self::TooLong, Self::Duplicate, Self::Truncated, Self::NotAQuery];
+    pub const ALL: [LogSkip; 8] = [
+        Self::Broken,
+        Self::NoText,
+        Self::NoTime,
+        Self::TooLong,
+        Self::Duplicate,
+        Self::Truncated,
+        Self::Cut,
+        Self::NotAQuery,
+    ];
 
     /// The word used in the store and in output.
     pub fn word(self) -> &'static str {
@@ -227,6 +262,7 @@ impl LogSkip {
             Self::TooLong => "too-long",
             Self::Duplicate => "duplicate",
             Self::Truncated => "truncated",
+            Self::Cut => "cut",
             Self::NotAQuery => "not-a-query",
         }
     }
@@ -240,6 +276,7 @@ impl LogSkip {
             Self::TooLong => "are longer than the limit",
             Self::Duplicate => "were read before",
             Self::Truncated => "stand at the end of a cut-off file",
+            Self::Cut => "have a text that was cut off, and are read as far as it goes",
             Self::NotAQuery => "are no queries, or parts of scripts",
         }
     }

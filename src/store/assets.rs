@@ -12,7 +12,7 @@ use super::{
     pack,
     runs::to_json,
 };
-use crate::model::{AssetId, ColumnId, RunNumber, file_of};
+use crate::model::{AssetId, ColumnId, EvidenceKind, RunNumber, file_of};
 
 /// What is said of an asset, apart from its lineage.
 #[derive(Debug, Default)]
@@ -161,12 +161,14 @@ impl Store {
         for row in &rows {
             let sheet = sheets.entry(AssetId(row.try_get(6)?)).or_default();
             let placement = placement_row(row, &mut shared)?;
-            if !placement.logged {
+            if placement.kind.is_parsed() {
                 sheet.changed_at = sheet.changed_at.max(row.try_get(8)?);
             }
             match row.try_get::<&str, _>(7)? {
+                // What a warehouse states has no SQL, and so defines nothing.
+                "writes" if placement.kind == EvidenceKind::Native => {}
                 // Where files define it, what a log saw written is evidence, no definition.
-                "writes" if placement.logged => observed.entry(AssetId(row.try_get(6)?)).or_default().push(placement),
+                "writes" if placement.kind == EvidenceKind::Observed => observed.entry(AssetId(row.try_get(6)?)).or_default().push(placement),
                 "writes" => sheet.writers.push(placement),
                 _ => sheet.checkers.push(placement),
             }
@@ -311,7 +313,7 @@ pub(super) const SELECT_DECLARED: &str =
         AND declared_schema.valid_from <= ?1 AND (declared_schema.valid_to IS NULL OR ?1 < declared_schema.valid_to)
     ORDER BY asset, source.name, document.path";
 const SELECT_PLACEMENTS: &str = "SELECT document.id, source.name, document.path, version.commit_id, placement.stale,
-        source.is_log, analysis_asset.asset, analysis_asset.how, version.changed_at
+        CASE WHEN version.role = 'native' THEN 2 ELSE source.is_log END, analysis_asset.asset, analysis_asset.how, version.changed_at
     FROM analysis_asset
     JOIN placement ON placement.analysis = analysis_asset.analysis
     JOIN document ON document.id = placement.document JOIN source ON source.id = document.source

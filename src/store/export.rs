@@ -285,8 +285,8 @@ fn write_column_edges(graph: &GraphRows, names: &Names<'_>, lines: &mut Lines) -
     for group in edges.chunk_by(|one, other| one.0 == other.0) {
         let rows: Vec<_> = group.iter().map(|(_, at)| &graph.column_edges[*at]).collect();
         let (kept, evidence) = evidence(graph, rows.iter().map(|edge| (edge.placement, edge.line)));
-        let declared = kept.iter().any(|at| rows[*at].state != EdgeState::Guessed);
-        let state = if declared { EdgeState::Declared } else { EdgeState::Guessed };
+        let states = kept.iter().map(|at| rows[*at].state);
+        let state = states.reduce(EdgeState::and).unwrap_or(EdgeState::Guessed);
         if let (Some((_, from)), Some((_, to))) = (names.columns.get(&rows[0].from), names.columns.get(&rows[0].to)) {
             let kind = rows[0].kind.word();
             lines.write(&Line::ColumnEdge { from: *from, to: *to, kind, state: state.word(), evidence })?;
@@ -345,7 +345,7 @@ fn evidence(graph: &GraphRows, places: impl Iterator<Item = (u32, u32)>) -> (Vec
     let evidence = kept
         .into_iter()
         .map(|(_, placement, line)| Evidence {
-            how: "parsed",
+            how: placement.kind.word(),
             path: &placement.path,
             line,
             commit: placement.commit.as_deref(),

@@ -10,9 +10,10 @@ use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{
     AssetEdgeRow, AssetRow, ColumnEdgeRow, ColumnRow, GraphRows, PlacementRow, RoutineEdgeRow, RowEdgeRow, Store, StoreError,
+    native_rows::{NamedColumn, join_native},
     pack::{self, PackedEdges},
 };
-use crate::model::{AssetId, AssetKind, AssetRole, ColumnId, DocumentId, EdgeState, RunNumber};
+use crate::model::{AssetId, AssetKind, AssetRole, ColumnId, DocumentId, EdgeState, EvidenceKind, RunNumber};
 
 impl Store {
     /// Every asset of `run`, sorted by number.
@@ -49,6 +50,11 @@ impl Store {
         let build = move || {
             let mut graph = GraphRows { run, assets, asset_edges, routine_edges, placements, ..GraphRows::default() };
             unpack_all(&mut graph, packed)?;
+            if graph.placements.iter().any(|placement| placement.kind == EvidenceKind::Native) {
+                let named = columns.iter().map(named_column).collect::<Result<Vec<_>, StoreError>>()?;
+                join_native(&mut graph, &named);
+            }
+            sort_edges(&mut graph);
             graph.columns = used_columns(&graph, &columns, &shown)?;
             Ok(graph)
         };
@@ -58,8 +64,8 @@ impl Store {
     /// Placements of `run`, and of each its analysis with its packed edges.
     async fn load_placements(&self, run: RunNumber) -> Result<(Vec<PlacementRow>, Vec<PackedAnalysis>), StoreError> {
         let rows = sqlx::query(
-            "SELECT document.id, source.name, document.path, version.commit_id, placement.stale, source.is_log,
-                 placement.analysis, analysis.edges
+            "SELECT document.id, source.name, document.path, version.commit_id, placement.stale,
+                 CASE WHEN version.role = 'native' THEN 2 ELSE source.is_log END, placement.analysis, analysis.edges
              FROM placement
              JOIN analysis ON analysis.id = placement.analysis
              JOIN document ON document.id = placement.document
@@ -169,7 +175,11 @@ pub(super) fn asset_row(row: &SqliteRow, namespaces: &mut Shared) -> Result<Asse
     })
 }
 
-/// Reads (document, source, path, commit, stale, logged).
+fn named_column(row: &SqliteRow) -> Result<NamedColumn<'_>, StoreError> {
+    Ok(NamedColumn { id: ColumnId(row.try_get(0)?), asset: AssetId(row.try_get(1)?), key: row.try_get(2)? })
+}
+
+/// Reads (document, source, path, commit, stale, kind: 0 a file, 1 a query, 2 what a warehouse states).
 pub(super) fn placement_row(row: &SqliteRow, sources: &mut Shared) -> Result<PlacementRow, StoreError> {
     Ok(PlacementRow {
         document: DocumentId(row.try_get(0)?),
@@ -177,7 +187,11 @@ pub(super) fn placement_row(row: &SqliteRow, sources: &mut Shared) -> Result<Pla
         path: Arc::from(row.try_get::<&str, _>(2)?),
         commit: row.try_get::<Option<&str>, _>(3)?.map(Arc::from),
         stale: row.try_get(4)?,
-        logged: row.try_get(5)?,
+        kind: match row.try_get::<i64, _>(5)? {
+            0 => EvidenceKind::Parsed,
+            1 => EvidenceKind::Observed,
+            _ => EvidenceKind::Native,
+        },
     })
 }
 
@@ -195,16 +209,12 @@ fn unpack_all(graph: &mut GraphRows, packed: Vec<PackedAnalysis>) -> Result<(), 
     graph.column_edges.reserve_exact(unpacked.iter().map(|edges| edges.columns.len()).sum());
     graph.row_edges.reserve_exact(unpacked.iter().map(|edges| edges.rows.len()).sum());
     for (placement, edges) in (0u32..).zip(unpacked) {
-        let logged = graph.placements.get(placement as usize).is_some_and(|placement| placement.logged);
+        let kind = graph.placements.get(placement as usize).map_or(EvidenceKind::Parsed, |placement| placement.kind);
         graph.column_edges.extend(edges.columns.into_iter().map(|edge| ColumnEdgeRow {
             to: ColumnId(edge.to),
             from: ColumnId(edge.from),
             kind: edge.kind,
-            state: match (edge.guessed, logged) {
-                (true, _) => EdgeState::Guessed,
-                (false, true) => EdgeState::Observed,
-                (false, false) => EdgeState::Declared,
-            },
+            state: if edge.guessed { EdgeState::Guessed } else { kind.state() },
             placement,
             line: edge.line,
         }));
@@ -216,11 +226,14 @@ fn unpack_all(graph: &mut GraphRows, packed: Vec<PackedAnalysis>) -> Result<(), 
             line: edge.line,
         }));
     }
+    Ok(())
+}
+
+fn sort_edges(graph: &mut GraphRows) {
     let column_order = |edge: &ColumnEdgeRow| (edge.to, edge.from, edge.kind, edge.placement, edge.line, edge.state);
     graph.column_edges.par_sort_unstable_by_key(column_order);
     let row_order = |edge: &RowEdgeRow| (edge.to, edge.from, edge.kind, edge.placement, edge.line);
     graph.row_edges.par_sort_unstable_by_key(row_order);
-    Ok(())
 }
 
 /// The columns that edges name, with their shown names.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Asker, LogFormat, LogSkip, NativeEdge};
+use crate::model::{Asker, LogFormat, LogSkip, NativeEdge, NativeSeen};
 
 /// The number of a shape, an asker or a source of a log: stored, or new with a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,8 +37,10 @@ pub struct LogBatch {
     pub forget_seen_before: i64,
     /// (key, runs, milliseconds) as they stand now.
     pub counters: Vec<(String, u64, u64)>,
-    /// Column lineage that the warehouse states: (edge, runs, first, last).
-    pub native: Vec<(NativeEdge, u64, i64, i64)>,
+    /// What the warehouse states, added to what is stored.
+    pub native: Vec<(NativeEdge, NativeSeen)>,
+    /// (session, its client, the day on which it began).
+    pub sessions: Vec<(u64, String, i64)>,
     /// The file that was read.
     pub file: LogFileState,
 }

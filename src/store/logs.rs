@@ -12,7 +12,7 @@ use super::{
     runs::{now, to_json},
     texts::intern_texts,
 };
-use crate::model::{Asker, LogFormat, LogSkip, NativeEdge, RunNumber};
+use crate::model::{Asker, LogFormat, LogSkip, RunNumber};
 
 /// Numbers that a batch's new shapes and askers got, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,6 +108,15 @@ impl Store {
         Ok(bytes.chunks_exact(8).map(|some| some.iter().fold(0, |id, byte| id << 8 | u64::from(*byte))).collect())
     }
 
+    /// The clients of a log's sessions.
+    pub async fn log_sessions(&self, source: i64) -> Result<Vec<(u64, String)>, StoreError> {
+        let rows = sqlx::query("SELECT session, tool FROM log_session WHERE source = ?1")
+            .bind(source)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(|row| Ok((row.try_get::<i64, _>(0)? as u64, row.try_get(1)?))).collect()
+    }
+
     /// Counters of a log as they stood last: key → (runs, milliseconds).
     pub async fn log_counters(&self, source: i64) -> Result<HashMap<String, (u64, u64)>, StoreError> {
         let rows = sqlx::query("SELECT key, runs, milliseconds FROM log_counter WHERE source = ?1")
@@ -153,18 +162,20 @@ impl Store {
         let native: Vec<_> = batch
             .native
             .iter()
-            .map(|(edge, runs, first, last)| {
-                ((source, &edge.to, &edge.to_column, &edge.from, &edge.from_column), *runs, *first, *last)
+            .map(|(edge, seen)| {
+                ((source, &edge.to, &edge.to_column, &edge.from, &edge.from_column), seen.runs, seen.first_at, seen.last_at)
             })
             .collect();
         insert_rows(&mut transaction, ADD_NATIVE, &native).await?;
         write_seen(&mut transaction, source, batch).await?;
+        write_sessions(&mut transaction, source, batch).await?;
         let file = write_file(&mut transaction, source, &batch.file).await?;
         transaction.commit().await?;
         Ok(Numbered { shapes, askers, file })
     }
 
-    /// The days that logs cover, in order: of one log, or of all.
+    /// The days that logs cover, in order: of one log, or of all. A few entries that a clock set wrong wrote long
+    /// after all others cover nothing: everything would seem to be out of use by then.
     pub async fn log_days(&self, source: Option<i64>) -> Result<Vec<LogDay>, StoreError> {
         let rows = sqlx::query(
             "SELECT day, sum(entries), sum(errors) FROM log_day WHERE ?1 IS NULL OR source = ?1 GROUP BY day ORDER BY day",
@@ -172,7 +183,11 @@ impl Store {
         .bind(source)
         .fetch_all(&self.readers)
         .await?;
-        rows.iter().map(|row| Ok(LogDay { day: row.try_get(0)?, entries: number(row, 1)?, errors: number(row, 2)? })).collect()
+        let day =
+            |row: &sqlx::sqlite::SqliteRow| Ok(LogDay { day: row.try_get(0)?, entries: number(row, 1)?, errors: number(row, 2)? });
+        let mut days: Vec<LogDay> = rows.iter().map(day).collect::<Result<_, StoreError>>()?;
+        drop_clock_jumps(&mut days);
+        Ok(days)
     }
 
     /// The logs that `run` read: (source, name, how it was read as JSON).
@@ -197,27 +212,20 @@ impl Store {
         .await?;
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
     }
+}
 
-    /// What warehouses state of where columns come from, in order.
-    pub async fn native_edges(&self, source: i64) -> Result<Vec<(NativeEdge, u64, i64)>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT to_table, to_column, from_table, from_column, runs, last_at FROM native_edge WHERE source = ?1
-             ORDER BY to_table, to_column, from_table, from_column",
-        )
-        .bind(source)
-        .fetch_all(&self.readers)
-        .await?;
-        rows.iter()
-            .map(|row| {
-                let edge = NativeEdge {
-                    to: row.try_get(0)?,
-                    to_column: row.try_get(1)?,
-                    from: row.try_get(2)?,
-                    from_column: row.try_get(3)?,
-                };
-                Ok((edge, number(row, 4)?, row.try_get(5)?))
-            })
-            .collect()
+/// Days without an entry behind which a few entries are taken for those of a wrong clock.
+const JUMP: i64 = 30;
+/// Of how many entries those few are one.
+const FEW: u64 = 1_000;
+
+fn drop_clock_jumps(days: &mut Vec<LogDay>) {
+    let all: u64 = days.iter().map(|day| day.entries).sum();
+    while let [.., before, last] = days.as_slice()
+        && last.day - before.day > JUMP
+        && last.entries * FEW < all
+    {
+        days.pop();
     }
 }
 
@@ -238,6 +246,9 @@ const ADD_DAYS: &str = "INSERT INTO log_day (source, day, entries, errors)
 const SET_COUNTERS: &str = "INSERT INTO log_counter (source, key, runs, milliseconds)
     SELECT value->>0, value->>1, value->>2, value->>3 FROM json_each(?1) WHERE true
     ON CONFLICT (source, key) DO UPDATE SET runs = excluded.runs, milliseconds = excluded.milliseconds";
+const SET_SESSIONS: &str = "INSERT INTO log_session (source, session, tool, day)
+    SELECT value->>0, value->>1, value->>2, value->>3 FROM json_each(?1) WHERE true
+    ON CONFLICT (source, session) DO UPDATE SET tool = excluded.tool, day = excluded.day";
 const ADD_NATIVE: &str = "INSERT INTO native_edge
         (source, to_table, to_column, from_table, from_column, runs, first_at, last_at)
     SELECT value->0->>0, value->0->>1, value->0->>2, value->0->>3, value->0->>4, value->>1, value->>2, value->>3
@@ -319,6 +330,17 @@ async fn write_seen(connection: &mut SqliteConnection, source: i64, batch: &LogB
         .await?;
     }
     sqlx::query("DELETE FROM log_seen WHERE source = ?1 AND day < ?2")
+        .bind(source)
+        .bind(batch.forget_seen_before)
+        .execute(&mut *connection)
+        .await?;
+    Ok(())
+}
+
+async fn write_sessions(connection: &mut SqliteConnection, source: i64, batch: &LogBatch) -> Result<(), StoreError> {
+    let sessions: Vec<_> = batch.sessions.iter().map(|(id, tool, day)| (source, *id as i64, tool, *day)).collect();
+    insert_rows(&mut *connection, SET_SESSIONS, &sessions).await?;
+    sqlx::query("DELETE FROM log_session WHERE source = ?1 AND day < ?2")
         .bind(source)
         .bind(batch.forget_seen_before)
         .execute(&mut *connection)

@@ -21,6 +21,7 @@ mod log_rows;
 mod logs;
 mod makings;
 mod memory;
+mod native_rows;
 mod notes;
 mod open;
 mod pack;

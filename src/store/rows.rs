@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     Analysis, AssetId, AssetKind, AssetRole, Change, ColumnEdgeKind, ColumnId, Contributor, DeclaredColumn, DocumentId,
-    EdgeState, FactKind, RowEdgeKind, RunNumber, Severity, Span,
+    EdgeState, EvidenceKind, FactKind, RowEdgeKind, RunNumber, Severity, Span,
 };
 
 /// One asset as it stands in a run.
@@ -129,9 +129,9 @@ pub struct PlacementRow {
     pub commit: Option<Arc<str>>,
     /// The file no longer parses; its last good edges are kept.
     pub stale: bool,
-    /// It is a query of a log, not a file: its edges were observed.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub logged: bool,
+    /// What kind of evidence it is.
+    #[serde(default, skip_serializing_if = "EvidenceKind::is_parsed")]
+    pub kind: EvidenceKind,
 }
 
 /// What is put into the search index for one asset.

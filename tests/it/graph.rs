@@ -69,7 +69,7 @@ impl Sketch {
 
     fn reads(&mut self, from: &str, to: &str) -> &mut Self {
         let (from, to) = (self.asset(from), self.asset(to));
-        self.input.asset_edges.push(InputAssetEdge { to, from, evidence: EvidenceRef::default() });
+        self.input.asset_edges.push(InputAssetEdge { to, from, state: EdgeState::Declared, evidence: EvidenceRef::default() });
         self
     }
 

@@ -14,13 +14,13 @@ use wellspring::{
 };
 
 /// A repository, logs and a store, in a folder of their own.
-struct Company {
-    folder: tempfile::TempDir,
-    config: Config,
+pub(crate) struct Company {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) config: Config,
 }
 
 impl Company {
-    fn new(files: &[(&str, &str)]) -> Company {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Company {
         let folder = tempfile::tempdir().unwrap();
         for (path, text) in files {
             let path = folder.path().join("repo").join(path);
@@ -47,7 +47,7 @@ impl Company {
         Company { folder, config }
     }
 
-    fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
@@ -56,7 +56,7 @@ impl Company {
         std::fs::write(self.folder.path().join("logs").join(name), text).unwrap();
     }
 
-    async fn crawl(&self) -> Store {
+    pub(crate) async fn crawl(&self) -> Store {
         let store = Store::open(&self.data()).await.unwrap();
         let report = crawl(&self.config, &store, &Silent).await.unwrap();
         assert_eq!(report.failed, []);
@@ -99,7 +99,7 @@ impl Entry {
 }
 
 /// The edges of the newest run: `to.column <- from.column KIND state`, sorted.
-async fn edges(store: &Store) -> Vec<String> {
+pub(crate) async fn edges(store: &Store) -> Vec<String> {
     let graph = store.load_graph(store.latest_run().await.unwrap().unwrap()).await.unwrap();
     let assets: BTreeMap<AssetId, String> = graph.assets.iter().map(|asset| (asset.id, asset.name.to_string())).collect();
     let columns: BTreeMap<_, String> =

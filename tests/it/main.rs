@@ -64,9 +64,17 @@ mod lineage;
 #[cfg(test)]
 mod little_company;
 #[cfg(test)]
+mod log_aside;
+#[cfg(test)]
+mod log_damage;
+#[cfg(test)]
+mod log_parquet;
+#[cfg(test)]
 mod logs;
 #[cfg(test)]
 mod names;
+#[cfg(test)]
+mod native_lineage;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]

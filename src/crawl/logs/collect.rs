@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{
     attempts::Attempts,
-    digest::{Digested, DigestedShape, Query, shape_key},
+    digest::{Digested, DigestedShape, Query, Stated, shape_key},
     sessions::{Place, Ran, SessionPart, SessionScript, Sessions},
 };
 use crate::{
-    model::{Asker, LogSkip, NativeEdge},
+    model::{Asker, LogSkip, NativeEdge, NativeSeen},
     store::{LogBatch, LogRef, NewObservation, NewShape, ObservationCounts, Skipped},
 };
 
@@ -24,6 +24,8 @@ const NAMED_LINES: usize = 5;
 /// Days of numbers that are held at once, and for how many days back numbers are kept.
 const DAYS_HELD: usize = 8;
 const DAYS_KEPT: i64 = 35;
+/// Entries long after all others that are believed.
+const JUMPED: u64 = 1_000;
 
 /// A shape that the log has.
 struct Known {
@@ -66,10 +68,12 @@ pub(super) struct Collector {
     batch: LogBatch,
     succeeded: BTreeSet<u32>,
     days: BTreeMap<i64, (u64, u64)>,
-    native: BTreeMap<NativeEdge, (u64, i64, i64)>,
+    native: BTreeMap<NativeEdge, NativeSeen>,
     seen: HashMap<i64, Seen>,
     seen_clock: u64,
     newest_day: i64,
+    /// Entries that came long after the newest day.
+    jumped: u64,
     counters: HashMap<String, (u64, u64)>,
     changed_counters: BTreeSet<String>,
     sessions: Sessions,
@@ -96,6 +100,7 @@ impl Collector {
             seen: HashMap::new(),
             seen_clock: 0,
             newest_day: memory.newest_day.unwrap_or(0),
+            jumped: 0,
             counters: memory.counters,
             changed_counters: BTreeSet::new(),
             sessions: Sessions::default(),
@@ -139,15 +144,18 @@ impl Collector {
             let Some(own) = digested.shapes.get(query.shape as usize) else { continue };
             self.count(query, own, *shape, *asker, fetch_seen);
         }
-        for (edge, at) in digested.native {
-            let known = self.native.entry(edge).or_insert((0, at, at));
-            *known = (known.0 + 1, known.1.min(at), known.2.max(at));
+        self.batch.sessions.extend(digested.sessions.into_iter().map(|(id, tool, at)| (id, tool, at.div_euclid(86_400))));
+        for stated in digested.native {
+            self.take_stated(stated, fetch_seen);
         }
     }
 
     /// Whether enough is held to be written.
     pub(super) fn is_full(&self) -> bool {
-        self.observations.len() >= HELD || self.queries >= QUERIES || self.batch.shapes.len() >= HELD / 4
+        self.observations.len() >= HELD || self.queries >= QUERIES
+            || self.batch.shapes.len() >= HELD / 4
+            || self.native.len() >= HELD
+            || self.batch.sessions.len() >= HELD
     }
 
     /// Ends every open session: of a file that ends.
@@ -174,8 +182,7 @@ impl Collector {
             .collect();
         batch.succeeded = std::mem::take(&mut self.succeeded).into_iter().filter_map(reference).collect();
         batch.days = std::mem::take(&mut self.days).into_iter().map(|(day, (entries, errors))| (day, entries, errors)).collect();
-        batch.native =
-            std::mem::take(&mut self.native).into_iter().map(|(edge, (runs, first, last))| (edge, runs, first, last)).collect();
+        batch.native = std::mem::take(&mut self.native).into_iter().collect();
         batch.forget_seen_before = self.newest_day - DAYS_KEPT;
         for (day, seen) in self.seen.iter_mut().filter(|(_, seen)| seen.changed) {
             let mut ids: Vec<u64> = seen.ids.iter().copied().collect();
@@ -210,11 +217,27 @@ impl Collector {
         self.batch.file.id = Some(numbers.file);
     }
 
-    fn skip(&mut self, line: u64, skip: LogSkip) {
+    /// Notes an entry that was left out.
+    pub(super) fn skip(&mut self, line: u64, skip: LogSkip) {
         let skipped: &mut Skipped = self.batch.file.skipped.entry(skip).or_default();
         skipped.count += 1;
         if skipped.lines.len() < NAMED_LINES {
             skipped.lines.push(line);
+        }
+    }
+
+    fn take_stated(&mut self, stated: Stated, fetch_seen: &FetchSeen<'_>) {
+        let day = stated.at.div_euclid(86_400);
+        if stated.id != 0 && !self.is_new(day, stated.id, fetch_seen) {
+            if stated.alone {
+                self.skip(stated.line, LogSkip::Duplicate);
+            }
+            return;
+        }
+        self.note_day(day);
+        let seen = NativeSeen { runs: 1, first_at: stated.at, last_at: stated.at };
+        for edge in stated.edges {
+            self.native.entry(edge).and_modify(|known| *known = known.and(seen)).or_insert(seen);
         }
     }
 
@@ -239,7 +262,7 @@ impl Collector {
             }
             self.last_texts.insert(query.session, query.text);
         }
-        self.newest_day = self.newest_day.max(day);
+        self.note_day(day);
         self.queries += 1;
         self.batch.file.entries += u64::from(!reports_again);
         let of_day = self.days.entry(day).or_default();
@@ -345,6 +368,17 @@ impl Collector {
         match runs >= last.0 {
             true => (runs - last.0, milliseconds.saturating_sub(last.1)),
             false => (runs, milliseconds),
+        }
+    }
+
+    /// Numbers of old days are forgotten, so a few entries of a clock that is set wrong must not make a day new.
+    fn note_day(&mut self, day: i64) {
+        if day <= self.newest_day {
+            return;
+        }
+        self.jumped += u64::from(day > self.newest_day + DAYS_KEPT);
+        if self.newest_day == 0 || day <= self.newest_day + DAYS_KEPT || self.jumped > JUMPED {
+            (self.newest_day, self.jumped) = (day, 0);
         }
     }
 

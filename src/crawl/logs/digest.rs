@@ -2,13 +2,21 @@
 //!
 //! Runs on any thread. What it keeps of a text is its shape, so no literal leaves this file.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use super::sessions::{SessionPart, session_part};
+use super::{
+    aside::{Aside, hash_of},
+    pieces::Assembled,
+    sessions::{SessionPart, session_part},
+};
 use crate::{
-    model::{Asker, Dialect, KeepUsers, LogEntry, LogSkip, NativeEdge},
+    model::{Asker, Dialect, EntryKind, KeepUsers, LogEntry, LogSkip, NativeEdge},
     sources::query_log::{AskerRules, LogBlock, find_asker},
     sql,
     store::NewShape,
@@ -27,6 +35,8 @@ pub(super) struct Digester {
     pub(super) rules: AskerRules,
     /// The time of entries that have none: that of the file.
     pub(super) file_time: i64,
+    /// What other files say of the queries.
+    pub(super) aside: Arc<Aside>,
 }
 
 /// What a block holds.
@@ -36,7 +46,29 @@ pub(super) struct Digested {
     pub(super) askers: Vec<Asker>,
     pub(super) queries: Vec<Query>,
     pub(super) skips: Vec<(u64, LogSkip)>,
-    pub(super) native: Vec<(NativeEdge, i64)>,
+    pub(super) native: Vec<Stated>,
+    pub(super) pieces: Vec<Piece>,
+    /// (session, its client, when it began).
+    pub(super) sessions: Vec<(u64, String, i64)>,
+}
+
+/// A piece of a text, as it was sent: nothing of it may be stored.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Piece {
+    pub(super) line: u64,
+    pub(super) key: u64,
+    pub(super) sequence: u32,
+    /// Bytes of every piece but the last.
+    pub(super) width: usize,
+    pub(super) text: String,
+    /// Where there is a history of queries, it tells of this one.
+    pub(super) told_elsewhere: bool,
+    pub(super) id: Option<String>,
+    pub(super) at: Option<i64>,
+    pub(super) milliseconds: Option<u64>,
+    pub(super) user: Option<String>,
+    pub(super) session: Option<String>,
+    pub(super) tag: Option<String>,
 }
 
 /// A shape of a block.
@@ -45,6 +77,17 @@ pub(super) struct DigestedShape {
     /// Hash of the relations that it names: queries of one family are tries of one thing.
     pub(super) family: u64,
     pub(super) part: SessionPart,
+}
+
+/// What the warehouse states of one query.
+pub(super) struct Stated {
+    pub(super) line: u64,
+    /// Tells it from what is stated of others; 0: it has no number.
+    pub(super) id: u64,
+    pub(super) at: i64,
+    /// The log has no text of the query beside it.
+    pub(super) alone: bool,
+    pub(super) edges: Vec<NativeEdge>,
 }
 
 /// One query.
@@ -71,17 +114,32 @@ pub(super) struct Query {
 impl Digester {
     /// Digests one block.
     pub(super) fn digest(&self, block: &LogBlock) -> Digested {
-        let mut work = Work {
-            digester: self,
-            out: Digested::default(),
-            shapes: HashMap::new(),
-            texts: HashMap::new(),
-            askers: HashMap::new(),
-        };
+        let mut work = Work::new(self);
         block.read(&mut |line, entry| match entry {
             Ok(entry) => work.take(line, &entry),
             Err(skip) => work.out.skips.push((line, skip)),
         });
+        work.out
+    }
+
+    /// Digests texts that were put together from pieces.
+    pub(super) fn digest_assembled(&self, assembled: Vec<Assembled>) -> Digested {
+        let mut work = Work::new(self);
+        for Assembled { whole, cut } in assembled {
+            let owned = |text: Option<String>| text.map(Cow::Owned);
+            let entry = LogEntry {
+                id: owned(whole.id),
+                text: Cow::Owned(whole.text),
+                at: whole.at,
+                milliseconds: whole.milliseconds,
+                user: owned(whole.user),
+                session: owned(whole.session),
+                tag: owned(whole.tag),
+                cut,
+                ..LogEntry::default()
+            };
+            work.take(whole.line, &entry);
+        }
         work.out
     }
 
@@ -99,11 +157,46 @@ struct Work<'d> {
     askers: HashMap<Asker, u32>,
 }
 
-impl Work<'_> {
+impl<'d> Work<'d> {
+    fn new(digester: &'d Digester) -> Work<'d> {
+        Work {
+            digester,
+            out: Digested::default(),
+            shapes: HashMap::new(),
+            texts: HashMap::new(),
+            askers: HashMap::new(),
+        }
+    }
+
     fn take(&mut self, line: u64, entry: &LogEntry<'_>) {
+        let aside = self.digester.aside.clone();
         let at = entry.at.unwrap_or(self.digester.file_time);
-        self.out.native.extend(entry.native.iter().map(|edge| (edge.clone(), at)));
-        if entry.text.trim().is_empty() {
+        match &entry.kind {
+            EntryKind::Query => {}
+            EntryKind::Piece { .. } => return self.out.pieces.extend(piece(line, entry)),
+            EntryKind::Session => {
+                let of = entry.session.as_deref().zip(entry.tool.as_deref());
+                return self.out.sessions.extend(of.map(|(session, tool)| (hash_of(session.trim()), tool.to_owned(), at)));
+            }
+        }
+        if entry.cut {
+            match aside.text(&entry.pieces) {
+                Some(text) => return self.take(line, &LogEntry { text: Cow::Borrowed(text), cut: false, ..entry.clone() }),
+                None => self.out.skips.push((line, LogSkip::Cut)),
+            }
+        }
+        if entry.tool.is_none()
+            && let Some(tool) = entry.session.as_deref().and_then(|session| aside.tool(session))
+        {
+            return self.take(line, &LogEntry { tool: Some(Cow::Borrowed(tool)), cut: false, ..entry.clone() });
+        }
+        let alone = entry.text.trim().is_empty();
+        if !entry.native.is_empty() {
+            // The history of queries has the same numbers.
+            let id = entry.id.as_ref().map_or(0, |id| hash_of(&format!("native {id}")));
+            self.out.native.push(Stated { line, id, at, alone, edges: entry.native.clone() });
+        }
+        if alone {
             return;
         }
         if entry.text.len() > LONGEST_TEXT {
@@ -123,7 +216,7 @@ impl Work<'_> {
         let comments = comments.into_iter().filter_map(|range| entry.text.get(range));
         let asker = find_asker(entry, comments, &self.digester.rules);
         let asker = self.number_asker(asker);
-        let hash = |text: Option<&str>| text.map_or(0, |text| xxh3_64(text.as_bytes()) | 1);
+        let hash = |text: Option<&str>| text.map_or(0, hash_of);
         self.out.queries.push(Query {
             line,
             shape,
@@ -146,7 +239,7 @@ impl Work<'_> {
         let dialect = entry.dialect.unwrap_or(digester.dialect);
         let fingerprint = sql::fingerprint(&entry.text, dialect);
         let comments = fingerprint.comments.iter().map(|span| span.start as usize..span.end as usize).collect();
-        let owned = |text: &Option<std::borrow::Cow<'_, str>>| text.as_deref().map(str::to_owned);
+        let owned = |text: &Option<Cow<'_, str>>| text.as_deref().map(str::to_owned);
         let database = owned(&entry.database).or_else(|| digester.database.clone());
         let schema = owned(&entry.schema).or_else(|| digester.schema.clone());
         let destination = entry.destination.clone();
@@ -174,6 +267,26 @@ impl Work<'_> {
         self.askers.insert(asker, at);
         at
     }
+}
+
+/// What is kept of a piece until its text is whole.
+fn piece(line: u64, entry: &LogEntry<'_>) -> Option<Piece> {
+    let EntryKind::Piece { key, sequence, width, told_elsewhere } = &entry.kind else { return None };
+    let owned = |text: &Option<Cow<'_, str>>| text.as_deref().map(str::to_owned);
+    Some(Piece {
+        line,
+        key: hash_of(key),
+        sequence: *sequence,
+        width: *width,
+        text: entry.text.clone().into_owned(),
+        told_elsewhere: *told_elsewhere,
+        id: owned(&entry.id),
+        at: entry.at,
+        milliseconds: entry.milliseconds,
+        user: owned(&entry.user),
+        session: owned(&entry.session),
+        tag: owned(&entry.tag),
+    })
 }
 
 /// The key of a shape in its place.

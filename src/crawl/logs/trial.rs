@@ -1,12 +1,12 @@
 //! Trying a log out: what is understood of it, with nothing stored.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 
 use super::LogReport;
 use crate::{
-    model::Asker,
+    model::{Asker, NativeEdge},
     store::{LogBatch, LogRef, Numbered},
 };
 
@@ -32,7 +32,7 @@ pub struct LogTrial {
     pub people: u64,
     /// What was asked most: (text, runs, errors).
     pub queries: Vec<(String, u64, u64)>,
-    /// Column lineage that the warehouse states: edges.
+    /// Edges that the warehouse itself states.
     pub native_edges: u64,
 }
 
@@ -45,7 +45,7 @@ pub(super) struct Trial {
     by_asker: HashMap<i64, u64>,
     days: BTreeMap<i64, (u64, u64)>,
     sessions: u64,
-    native: u64,
+    native: BTreeSet<NativeEdge>,
 }
 
 impl Trial {
@@ -53,7 +53,7 @@ impl Trial {
     pub(super) fn take(&mut self, batch: LogBatch) -> Numbered {
         let (first_shape, first_asker) = (self.texts.len() as i64, self.askers.len() as i64);
         self.sessions += batch.shapes.iter().filter(|shape| shape.session).count() as u64;
-        self.native += batch.native.len() as u64;
+        self.native.extend(batch.native.iter().map(|(edge, _)| edge.clone()));
         let numbers = Numbered {
             shapes: (first_shape..).take(batch.shapes.len()).collect(),
             askers: (first_asker..).take(batch.askers.len()).collect(),
@@ -100,7 +100,7 @@ impl Trial {
                 .filter_map(|(id, runs)| Some((self.askers.get(id as usize)?.clone(), runs)))
                 .collect(),
             queries,
-            native_edges: self.native,
+            native_edges: self.native.len() as u64,
             report,
         }
     }

@@ -1,6 +1,6 @@
 //! The format of a log, told from its first bytes.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use super::{LogRequest, blocks::Framing, formats, json, time};
 use crate::model::LogFormat;
@@ -69,7 +69,8 @@ fn first_object(text: &str) -> Option<&str> {
 }
 
 fn by_object(object: &str, request: &LogRequest) -> Option<LogFormat> {
-    let names: Vec<String> = json::members(object)?.into_iter().map(|(key, _)| key.into_owned()).collect();
+    // A first record that is longer than what is looked at is told by the fields that it begins with.
+    let names: Vec<String> = json::keys(object).into_iter().map(Cow::into_owned).collect();
     by_names(&names, request)
 }
 
@@ -87,6 +88,10 @@ pub(super) fn by_names(names: &[String], request: &LogRequest) -> Option<LogForm
         LogFormat::BigqueryJobs
     } else if has("query_id") && any(&["objects_modified", "base_objects_accessed", "direct_objects_accessed"]) {
         LogFormat::SnowflakeAccess
+    } else if has("session_id") && any(&["login_event_id", "authentication_method"]) {
+        LogFormat::SnowflakeSessions
+    } else if all(&["sequence", "text"]) && any(&["query", "query_id", "xid", "transaction_id"]) {
+        LogFormat::RedshiftText
     } else if all(&["statement_id", "statement_text"]) {
         LogFormat::Databricks
     } else if all(&["metadata", "context"]) && any(&["ioMetadata", "statistics", "createTime", "endTime"]) {

@@ -38,6 +38,22 @@ pub(super) fn members(text: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
     }
 }
 
+/// The keys of the object that `text` begins with, as far as it goes.
+pub(super) fn keys(text: &str) -> Vec<Cow<'_, str>> {
+    let bytes = text.as_bytes();
+    let mut keys = Vec::new();
+    let mut at = skip_blank(bytes, 0);
+    while matches!(bytes.get(at), Some(b'{' | b',')) {
+        at = skip_blank(bytes, at + 1);
+        let Some(end) = string_end(bytes, at) else { break };
+        keys.extend(text.get(at..end).and_then(read_string));
+        at = skip_blank(bytes, skip_blank(bytes, end) + 1);
+        let Some(end) = value_end(bytes, at) else { break };
+        at = skip_blank(bytes, end);
+    }
+    keys
+}
+
 /// The text of a JSON string with its quotes.
 pub(super) fn read_string(raw: &str) -> Option<Cow<'_, str>> {
     let inside = raw.strip_prefix('"')?.strip_suffix('"')?;
@@ -120,6 +136,13 @@ mod tests {
         let raw: Vec<(&str, &str)> = found.iter().map(|(key, raw)| (key.as_ref(), *raw)).collect();
         assert_eq!(raw, [("a", r#""x\n\"y\"""#), ("b", r#"[1,{"c":"]}"}]"#), ("d", "null"), ("e", "12.5")]);
         assert_eq!(read_string(raw[0].1).unwrap(), "x\n\"y\"");
+    }
+
+    #[test]
+    fn keys_of_an_object_that_is_cut_off_are_found() {
+        assert_eq!(keys(r#"{"a": 1, "b" : "x\"", "c": {"d": [1, "#), ["a", "b", "c"]);
+        assert_eq!(keys(r#"{"a": 1, "b"#), ["a"]);
+        assert!(keys("[1").is_empty() && keys("").is_empty() && keys("{}").is_empty());
     }
 
     #[test]

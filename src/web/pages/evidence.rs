@@ -40,11 +40,13 @@ impl EvidencePage<'_> {
     /// What a state means.
     fn meaning(&self) -> &'static str {
         match self.state {
-            EdgeState::Observed => "A log saw it happen, and no file says so: a pipeline that nobody keeps in a repository.",
+            EdgeState::Observed => {
+                "A log saw it happen, or the warehouse states that it did, and no file says so: a pipeline that nobody keeps in a repository."
+            }
             EdgeState::Declared => {
                 "A file says so, and no log saw it happen: code that no longer runs, or runs where no log is read."
             }
-            EdgeState::Confirmed => "A file says so, and a log saw it happen.",
+            EdgeState::Confirmed => "A file says so, and a log saw it happen, or the warehouse states that it did.",
             EdgeState::Guessed => {
                 "It rests on a star that is not expanded, SQL that is built at run time, or an ambiguous column."
             }

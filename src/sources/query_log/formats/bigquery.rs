@@ -6,38 +6,67 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::{super::record::Record, Read, milliseconds_between};
-use crate::model::{LogEntry, LogSkip};
+use crate::model::{LogEntry, LogSkip, NativeEdge};
 
-/// One job. The children of a script are left out: their parent has the whole text, and their bytes.
+/// One job. Of the children of a script only what is stated of their tables is taken: their parent has the
+/// whole text, and their bytes.
 pub(super) fn read_job<'r>(record: &Record<'r>) -> Read<'r> {
-    if record.text("parent_job_id").is_some() {
-        return Err(LogSkip::NotAQuery);
-    }
     if record.text("job_type").is_some_and(|kind| !kind.eq_ignore_ascii_case("QUERY")) {
         return Err(LogSkip::NotAQuery);
     }
     if record.text("state").is_some_and(|state| !state.eq_ignore_ascii_case("DONE")) {
         return Err(LogSkip::NotAQuery);
     }
+    let failed = record.value("error_result").is_some_and(|error| has_reason(&error));
+    let at = record.time("end_time").or_else(|| record.time("start_time")).or_else(|| record.time("creation_time"));
+    let destination = record.value("destination_table").and_then(|table| table_name(&table));
+    let native = match failed {
+        true => Vec::new(),
+        false => read_tables(destination.as_deref(), record.value("referenced_tables").as_ref()),
+    };
+    if record.text("parent_job_id").is_some() {
+        return read_child(record.text("job_id"), at, native);
+    }
     let text = record.text("query").ok_or(LogSkip::NoText)?;
     let session = record.child("session_info").and_then(|session| session.text("session_id"));
     Ok(LogEntry {
         id: record.text("job_id"),
         text,
-        at: record.time("end_time").or_else(|| record.time("start_time")).or_else(|| record.time("creation_time")),
+        at,
         milliseconds: milliseconds_between(record, "start_time", "end_time"),
         user: record.text("user_email"),
         session,
         database: record.text("project_id"),
-        failed: record.value("error_result").is_some_and(|error| has_reason(&error)),
+        failed,
         bytes: record.number("total_bytes_processed"),
         labels: record.value("labels").map(|labels| read_labels(&labels)).unwrap_or_default(),
-        destination: record
-            .text("statement_type")
-            .filter(|kind| kind.eq_ignore_ascii_case("SELECT"))
-            .and_then(|_| table_name(&record.value("destination_table")?)),
+        destination: destination.filter(|_| is_select(record.text("statement_type"))),
+        native,
         ..LogEntry::default()
     })
+}
+
+fn is_select(kind: Option<Cow<'_, str>>) -> bool {
+    kind.is_some_and(|kind| kind.eq_ignore_ascii_case("SELECT"))
+}
+
+/// The statement of a script.
+fn read_child<'r>(id: Option<Cow<'r, str>>, at: Option<i64>, native: Vec<NativeEdge>) -> Read<'r> {
+    match native.is_empty() {
+        true => Err(LogSkip::NotAQuery),
+        false => Ok(LogEntry { id, at, native, ..LogEntry::default() }),
+    }
+}
+
+/// From which tables a job says that it wrote its destination; they lie below views.
+fn read_tables(destination: Option<&str>, referenced: Option<&Value>) -> Vec<NativeEdge> {
+    let Some(to) = destination else { return Vec::new() };
+    let tables = referenced.and_then(Value::as_array).into_iter().flatten();
+    let names = tables.filter_map(|table| match table {
+        Value::String(path) => table_path(path),
+        table => table_name(table),
+    });
+    super::stated(names.map(|from| NativeEdge::of_tables(to, from)).collect())
 }
 
 fn has_reason(error: &Value) -> bool {
@@ -92,6 +121,9 @@ fn read_old_job<'r>(job: &Record<'r>, user: Option<Cow<'r, str>>, agent: Option<
     let name = job.child("jobName");
     let default = query.child("defaultDataset");
     let project = |part: &Option<Record<'r>>| part.as_ref().and_then(|part| part.text("projectId"));
+    let failed = job.child("jobStatus").and_then(|status| status.value("error")).is_some_and(|error| has_code(&error));
+    let destination = query.value("destinationTable").and_then(|table| table_name(&table));
+    let referenced = statistics.as_ref().filter(|_| !failed).and_then(|it| it.value("referencedTables"));
     Ok(LogEntry {
         id: name.as_ref().and_then(|name| name.text("jobId")),
         text: query.text("query").ok_or(LogSkip::NoText)?,
@@ -100,14 +132,12 @@ fn read_old_job<'r>(job: &Record<'r>, user: Option<Cow<'r, str>>, agent: Option<
         user,
         database: project(&default).or_else(|| project(&name)),
         schema: default.as_ref().and_then(|default| default.text("datasetId")),
-        failed: job.child("jobStatus").and_then(|status| status.value("error")).is_some_and(|error| has_code(&error)),
+        failed,
         bytes: statistics.as_ref().and_then(|it| it.number("totalProcessedBytes")),
         tool: agent,
         labels: job.child("jobConfiguration").and_then(|it| it.value("labels")).map(|it| read_labels(&it)).unwrap_or_default(),
-        destination: query
-            .text("statementType")
-            .filter(|kind| kind.eq_ignore_ascii_case("SELECT"))
-            .and_then(|_| table_name(&query.value("destinationTable")?)),
+        native: read_tables(destination.as_deref(), referenced.as_ref()),
+        destination: destination.filter(|_| is_select(query.text("statementType"))),
         ..LogEntry::default()
     })
 }
@@ -120,31 +150,35 @@ fn read_new_job<'r>(job: &Record<'r>, user: Option<Cow<'r, str>>, agent: Option<
     let config = job.child("jobConfig").ok_or(LogSkip::NotAQuery)?;
     let query = config.child("queryConfig").ok_or(LogSkip::NotAQuery)?;
     let statistics = job.child("jobStats");
-    if statistics.as_ref().is_some_and(|it| it.text("parentJobName").is_some()) {
-        return Err(LogSkip::NotAQuery);
-    }
     // `projects/P/jobs/J`, `projects/P/datasets/D`, `projects/P/datasets/D/tables/T`.
     let part = |path: &str, at: usize| path.split('/').nth(at).map(|part| Cow::Owned(part.to_owned()));
     let name = job.text("jobName");
     let default = query.text("defaultDataset");
     let status = job.child("jobStatus");
-    let processed = statistics.as_ref().and_then(|it| it.child("queryStats")).and_then(|it| it.number("totalProcessedBytes"));
+    let of_query = statistics.as_ref().and_then(|it| it.child("queryStats"));
+    let failed = status.and_then(|status| status.value("errorResult")).is_some_and(|error| has_code(&error));
+    let destination = query.text("destinationTable").and_then(|path| table_path(&path));
+    let referenced = of_query.as_ref().filter(|_| !failed).and_then(|it| it.value("referencedTables"));
+    let native = read_tables(destination.as_deref(), referenced.as_ref());
+    let id = name.as_ref().and_then(|name| part(name, 3));
+    let at = statistics.as_ref().and_then(|it| it.time("endTime").or_else(|| it.time("startTime"))).or(at);
+    if statistics.as_ref().is_some_and(|it| it.text("parentJobName").is_some()) {
+        return read_child(id, at, native);
+    }
     Ok(LogEntry {
-        id: name.as_ref().and_then(|name| part(name, 3)),
+        id,
         text: query.text("query").ok_or(LogSkip::NoText)?,
-        at: statistics.as_ref().and_then(|it| it.time("endTime").or_else(|| it.time("startTime"))).or(at),
+        at,
         milliseconds: statistics.as_ref().and_then(|it| milliseconds_between(it, "startTime", "endTime")),
         user,
         database: default.as_ref().or(name.as_ref()).and_then(|path| part(path, 1)),
         schema: default.as_ref().and_then(|path| part(path, 3)),
-        failed: status.and_then(|status| status.value("errorResult")).is_some_and(|error| has_code(&error)),
-        bytes: processed,
+        failed,
+        bytes: of_query.and_then(|it| it.number("totalProcessedBytes")),
         tool: agent,
         labels: config.value("labels").map(|labels| read_labels(&labels)).unwrap_or_default(),
-        destination: query
-            .text("statementType")
-            .filter(|kind| kind.eq_ignore_ascii_case("SELECT"))
-            .and_then(|_| table_path(&query.text("destinationTable")?)),
+        destination: destination.filter(|_| is_select(query.text("statementType"))),
+        native,
         ..LogEntry::default()
     })
 }

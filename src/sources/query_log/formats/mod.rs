@@ -16,7 +16,7 @@ pub(super) use postgres::csv_names as postgres_csv_names;
 
 use self::generic::Columns;
 use super::{LogRequest, record::Record};
-use crate::model::{LogEntry, LogFormat, LogSkip};
+use crate::model::{EntryKind, LogEntry, LogFormat, LogSkip, NativeEdge};
 
 /// What is read of a record.
 type Read<'r> = Result<LogEntry<'r>, LogSkip>;
@@ -39,7 +39,9 @@ impl Reader {
             LogFormat::BigqueryAudit => bigquery::read_audit(record),
             LogFormat::Snowflake => snowflake::read_query(record),
             LogFormat::SnowflakeAccess => snowflake::read_access(record),
+            LogFormat::SnowflakeSessions => snowflake::read_session(record),
             LogFormat::Redshift => redshift::read_query(record),
+            LogFormat::RedshiftText => redshift::read_piece(record),
             LogFormat::PostgresCsv | LogFormat::PostgresJson => postgres::read_message(record),
             LogFormat::PostgresStatements => postgres::read_statement(record),
             LogFormat::Databricks => databricks::read_query(record),
@@ -53,8 +55,12 @@ impl Reader {
 
 /// What every entry must have.
 fn check(entry: LogEntry<'_>) -> Read<'_> {
-    if entry.text.trim().is_empty() && entry.native.is_empty() {
-        return Err(LogSkip::NoText);
+    match entry.kind {
+        EntryKind::Session => return Ok(entry),
+        // A piece may be all blanks; STL_QUERYTEXT has no times.
+        EntryKind::Piece { .. } if entry.at.is_none() => return Ok(entry),
+        EntryKind::Query if !has_words(&entry.text) && entry.native.is_empty() => return Err(LogSkip::NoText),
+        EntryKind::Piece { .. } | EntryKind::Query => {}
     }
     // Times before 1990 or after 2100 are broken clocks.
     match entry.at {
@@ -64,10 +70,25 @@ fn check(entry: LogEntry<'_>) -> Read<'_> {
     }
 }
 
+/// Whether a text can be a query: a number in its place is none.
+fn has_words(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_alphabetic() || !byte.is_ascii())
+}
+
 /// Milliseconds between two times of a record.
 fn milliseconds_between(record: &Record<'_>, start: &str, end: &str) -> Option<u64> {
     let (start, end) = (record.milliseconds(start)?, record.milliseconds(end)?);
     u64::try_from(end - start).ok()
+}
+
+/// What a warehouse states, each edge once: columns, and for each table those that it is made from. What a
+/// table says of itself is left out.
+fn stated(mut edges: Vec<NativeEdge>) -> Vec<NativeEdge> {
+    edges.extend(edges.clone().into_iter().map(|edge| NativeEdge::of_tables(edge.to, edge.from)));
+    edges.retain(|edge| edge.to != edge.from);
+    edges.sort_unstable();
+    edges.dedup();
+    edges
 }
 
 /// Whether a text says yes.

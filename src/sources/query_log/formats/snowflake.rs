@@ -1,10 +1,12 @@
-//! Snowflake: `QUERY_HISTORY` (sql-reference/account-usage/query_history) and `ACCESS_HISTORY`
-//! (sql-reference/account-usage/access_history).
+//! Snowflake: `QUERY_HISTORY`, `ACCESS_HISTORY` and `SESSIONS` (sql-reference/account-usage/query_history,
+//! …/access_history, …/sessions).
+
+use std::borrow::Cow;
 
 use serde_json::Value;
 
 use super::{super::record::Record, Read, milliseconds_between};
-use crate::model::{LogEntry, LogSkip, NativeEdge};
+use crate::model::{EntryKind, LogEntry, LogSkip, NativeEdge};
 
 /// Texts longer than this are cut off by the vendor, in characters.
 const CUT_AT: usize = 100_000;
@@ -38,26 +40,53 @@ pub(super) fn read_query<'r>(record: &Record<'r>) -> Read<'r> {
     })
 }
 
-/// One row of `ACCESS_HISTORY`: no text, but the columns that the warehouse saw move.
+/// One row of `SESSIONS`: which client the session's queries come from. A program that connects through a
+/// driver of the vendor's names itself in the client's environment.
+pub(super) fn read_session<'r>(record: &Record<'r>) -> Read<'r> {
+    let environment = record.value("client_environment");
+    let program = environment.as_ref().and_then(|environment| text(environment, "APPLICATION"));
+    Ok(LogEntry {
+        kind: EntryKind::Session,
+        session: Some(record.text("session_id").ok_or(LogSkip::Broken)?),
+        tool: Some(match program {
+            Some(program) => Cow::Owned(program.to_owned()),
+            None => record.text("client_application_id").ok_or(LogSkip::NotAQuery)?,
+        }),
+        at: record.time("created_on"),
+        ..LogEntry::default()
+    })
+}
+
+/// One row of `ACCESS_HISTORY`: no text, but what the warehouse saw move.
+///
+/// A column comes from its `directSources`, which are what the statement names; `baseSources`, which lie
+/// below views, speak only where there are none. What a statement names at all (`DIRECT_OBJECTS_ACCESSED`)
+/// decides what it writes, as a whole.
 pub(super) fn read_access<'r>(record: &Record<'r>) -> Read<'r> {
     let modified = record.value("objects_modified").ok_or(LogSkip::NotAQuery)?;
-    let mut native = Vec::new();
-    for object in modified.as_array().into_iter().flatten() {
-        let Some(to) = name_of(object, "objectName") else { continue };
-        for column in object.get("columns").and_then(Value::as_array).into_iter().flatten() {
-            let Some(to_column) = name_of(column, "columnName") else { continue };
-            for source in column.get("directSources").and_then(Value::as_array).into_iter().flatten() {
-                if let (Some(from), Some(from_column)) = (name_of(source, "objectName"), name_of(source, "columnName")) {
-                    native.push(NativeEdge { to: to.clone(), to_column: to_column.clone(), from, from_column });
-                }
-            }
+    let accessed = record.value("direct_objects_accessed").unwrap_or_default();
+    let mut edges = Vec::new();
+    for object in objects(Some(&modified)) {
+        let Some(to) = table_name(object) else { continue };
+        edges.extend(objects(Some(&accessed)).filter_map(table_name).map(|from| NativeEdge::of_tables(to, from)));
+        for column in objects(object.get("columns")) {
+            let Some(to_column) = text(column, "columnName") else { continue };
+            let direct = objects(column.get("directSources")).chain(
+                objects(column.get("baseSources")).filter(|_| objects(column.get("directSources")).next().is_none()),
+            );
+            edges.extend(direct.filter_map(|source| {
+                let (from, from_column) = (table_name(source)?, text(source, "columnName").unwrap_or_default());
+                // Of a table without columns only the table is known.
+                let to_column = if from_column.is_empty() { "" } else { to_column };
+                let [to, to_column, from, from_column] = [to, to_column, from, from_column].map(str::to_owned);
+                Some(NativeEdge { to, to_column, from, from_column })
+            }));
         }
     }
+    let native = super::stated(edges);
     if native.is_empty() {
         return Err(LogSkip::NotAQuery);
     }
-    native.sort_unstable();
-    native.dedup();
     Ok(LogEntry {
         id: record.text("query_id"),
         at: record.time("query_start_time"),
@@ -67,6 +96,17 @@ pub(super) fn read_access<'r>(record: &Record<'r>) -> Read<'r> {
     })
 }
 
-fn name_of(value: &Value, key: &str) -> Option<String> {
-    value.get(key)?.as_str().map(str::to_owned)
+fn objects(list: Option<&Value>) -> impl Iterator<Item = &Value> {
+    list.and_then(Value::as_array).into_iter().flatten()
+}
+
+fn text<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
+    value.get(key)?.as_str()
+}
+
+/// The name of what holds rows: a table of any kind, a view, a stream.
+fn table_name(object: &Value) -> Option<&str> {
+    let domain = text(object, "objectDomain").unwrap_or("Table").to_ascii_lowercase();
+    let holds_rows = ["table", "view", "stream"].iter().any(|word| domain.contains(word));
+    text(object, "objectName").filter(|name| holds_rows && !name.is_empty())
 }

@@ -16,6 +16,8 @@ pub(super) fn read_event<'r>(record: &Record<'r>) -> Read<'r> {
     for tag in context.value("clientTags").as_ref().and_then(Value::as_array).into_iter().flatten() {
         labels.extend(tag.as_str().map(|tag| ("trino-client-tag".to_owned(), tag.to_owned())));
     }
+    let failed = record.value("failureInfo").is_some_and(|failure| failure.is_object())
+        || metadata.text("queryState").is_some_and(|state| state.eq_ignore_ascii_case("FAILED"));
     Ok(LogEntry {
         id: metadata.text("queryId"),
         text,
@@ -24,40 +26,40 @@ pub(super) fn read_event<'r>(record: &Record<'r>) -> Read<'r> {
         user: context.first_text(&["user", "principal"]),
         database: context.text("catalog"),
         schema: context.text("schema"),
-        failed: record.value("failureInfo").is_some_and(|failure| failure.is_object())
-            || metadata.text("queryState").is_some_and(|state| state.eq_ignore_ascii_case("FAILED")),
+        failed,
         bytes: record.child("statistics").and_then(|it| it.number("physicalInputBytes")),
         tool: context.text("source"),
         labels,
-        native: record
-            .child("ioMetadata")
-            .and_then(|it| it.value("output"))
-            .map(|output| read_output(&output))
-            .unwrap_or_default(),
+        native: match failed {
+            true => Vec::new(),
+            false => record.value("ioMetadata").map(|io| read_io(&io)).unwrap_or_default(),
+        },
         ..LogEntry::default()
     })
 }
 
-/// The columns that the event says were written, and from which.
-fn read_output(output: &Value) -> Vec<NativeEdge> {
+/// What the event says was written, and from which columns and tables. Inputs lie below views.
+fn read_io(io: &Value) -> Vec<NativeEdge> {
     let name = |value: &Value, keys: [&str; 3]| -> Option<String> {
         let parts: Option<Vec<&str>> = keys.iter().map(|key| value.get(key)?.as_str()).collect();
         parts.map(|parts| parts.join("."))
     };
+    let list = |list: Option<&Value>| list.and_then(Value::as_array).cloned().unwrap_or_default();
+    let output = io.get("output").unwrap_or(&Value::Null);
     let Some(to) = name(output, ["catalogName", "schema", "table"]) else { return Vec::new() };
-    let mut native = Vec::new();
-    for column in output.get("columns").and_then(Value::as_array).into_iter().flatten() {
+    let inputs = list(io.get("inputs"));
+    let inputs = inputs.iter().filter_map(|input| name(input, ["catalogName", "schema", "table"]));
+    let mut edges: Vec<NativeEdge> = inputs.map(|from| NativeEdge::of_tables(to.clone(), from)).collect();
+    for column in list(output.get("columns")) {
         let Some(to_column) = column.get("columnName").and_then(Value::as_str) else { continue };
-        for source in column.get("sourceColumns").and_then(Value::as_array).into_iter().flatten() {
+        for source in list(column.get("sourceColumns")) {
             if let (Some(from), Some(from_column)) =
-                (name(source, ["catalog", "schema", "table"]), source.get("columnName").and_then(Value::as_str))
+                (name(&source, ["catalog", "schema", "table"]), source.get("columnName").and_then(Value::as_str))
             {
                 let (to_column, from_column) = (to_column.to_owned(), from_column.to_owned());
-                native.push(NativeEdge { to: to.clone(), to_column, from, from_column });
+                edges.push(NativeEdge { to: to.clone(), to_column, from, from_column });
             }
         }
     }
-    native.sort_unstable();
-    native.dedup();
-    native
+    super::stated(edges)
 }

@@ -1,0 +1,8 @@
+-- Which client a session of a log is of, where a list of sessions says so: its queries do not.
+CREATE TABLE log_session (
+    source  INTEGER NOT NULL REFERENCES source (id),
+    session INTEGER NOT NULL,           -- xxh3-64 hash of the vendor's number
+    tool    TEXT    NOT NULL,           -- as the list calls it
+    day     INTEGER NOT NULL,           -- when it began, days since 1970 UTC
+    PRIMARY KEY (source, session)
+) STRICT, WITHOUT ROWID;
