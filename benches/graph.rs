@@ -132,7 +132,12 @@ fn make_view(nodes: u32, edges: u32) -> GraphView {
         }
         if at > 0 {
             let from = AssetId(dice.roll(at.min(12)) + at.saturating_sub(12) + 1);
-            input.asset_edges.push(InputAssetEdge { to: AssetId(at + 1), from, state: EdgeState::Declared, evidence: EvidenceRef::default() });
+            input.asset_edges.push(InputAssetEdge {
+                to: AssetId(at + 1),
+                from,
+                state: EdgeState::Declared,
+                evidence: EvidenceRef::default(),
+            });
         }
     }
     for _ in 0..edges {

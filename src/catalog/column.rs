@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::{
-    AssetRef, CatalogError, ColumnEvidence, ColumnLink, Described, Direction, Excerpt, LastChange, Place, Result, RowDecider, View,
-    asset::last_change,
+    AssetRef, CatalogError, ColumnEvidence, ColumnLink, Described, Direction, Excerpt, LastChange, Place, Result, RowDecider,
+    View, asset::last_change,
 };
 use crate::{
     insight::explain::{Making, make_column},

@@ -23,8 +23,7 @@ pub(super) fn read_native(path: &str, text: &str) -> Analysis {
 /// What such a document names.
 pub(super) fn native_names(analysis: &Analysis) -> Names {
     let names = |relations: &mut dyn Iterator<Item = &RelationId>| {
-        let mut names: Vec<RelationName> =
-            relations.filter_map(|at| analysis.relations.get(*at as usize)).cloned().collect();
+        let mut names: Vec<RelationName> = relations.filter_map(|at| analysis.relations.get(*at as usize)).cloned().collect();
         names.sort_unstable();
         names.dedup();
         names

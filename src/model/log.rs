@@ -242,16 +242,8 @@ pub enum LogSkip {
 
 impl LogSkip {
     /// Every reason, in declaration order.
-    pub const ALL: [LogSkip; 8] = [
-        Self::Broken,
-        Self::NoText,
-        Self::NoTime,
-        Self::TooLong,
-        Self::Duplicate,
-        Self::Truncated,
-        Self::Cut,
-        Self::NotAQuery,
-    ];
+    pub const ALL: [LogSkip; 8] =
+        [Self::Broken, Self::NoText, Self::NoTime, Self::TooLong, Self::Duplicate, Self::Truncated, Self::Cut, Self::NotAQuery];
 
     /// The word used in the store and in output.
     pub fn word(self) -> &'static str {

@@ -168,7 +168,9 @@ impl Store {
                 // What a warehouse states has no SQL, and so defines nothing.
                 "writes" if placement.kind == EvidenceKind::Native => {}
                 // Where files define it, what a log saw written is evidence, no definition.
-                "writes" if placement.kind == EvidenceKind::Observed => observed.entry(AssetId(row.try_get(6)?)).or_default().push(placement),
+                "writes" if placement.kind == EvidenceKind::Observed => {
+                    observed.entry(AssetId(row.try_get(6)?)).or_default().push(placement)
+                }
                 "writes" => sheet.writers.push(placement),
                 _ => sheet.checkers.push(placement),
             }

@@ -9,6 +9,7 @@ use super::{
     LogBatch, LogDay, LogFileState, LogRef, NewShape, ShapeRow, Skipped, Store, StoreError,
     analyses::insert_rows,
     pack,
+    pending::write_pending,
     runs::{now, to_json},
     texts::intern_texts,
 };
@@ -110,10 +111,8 @@ impl Store {
 
     /// The clients of a log's sessions.
     pub async fn log_sessions(&self, source: i64) -> Result<Vec<(u64, String)>, StoreError> {
-        let rows = sqlx::query("SELECT session, tool FROM log_session WHERE source = ?1")
-            .bind(source)
-            .fetch_all(&self.readers)
-            .await?;
+        let rows =
+            sqlx::query("SELECT session, tool FROM log_session WHERE source = ?1").bind(source).fetch_all(&self.readers).await?;
         rows.iter().map(|row| Ok((row.try_get::<i64, _>(0)? as u64, row.try_get(1)?))).collect()
     }
 
@@ -135,7 +134,7 @@ impl Store {
         Ok(sqlx::query_scalar("SELECT secret FROM log_secret WHERE id = 1").fetch_one(&self.people).await?)
     }
 
-    /// Writes a batch whole or not at all.
+    /// Writes a batch whole or not at all; what it observed is seen once [`Store::add_pending`] has added it.
     pub async fn write_log_batch(&self, source: i64, batch: &LogBatch) -> Result<Numbered, StoreError> {
         let mut transaction = self.crawl.begin_with("BEGIN IMMEDIATE").await?;
         let shapes = insert_shapes(&mut transaction, source, &batch.shapes).await?;
@@ -144,13 +143,9 @@ impl Store {
         let observations: Vec<_> = batch
             .observations
             .iter()
-            .map(|seen| {
-                let it = seen.counts;
-                let sums = (it.runs, it.errors, it.attempts, it.first_tries, it.bytes, it.milliseconds);
-                Ok((shape(seen.shape)?, seen.day, resolve(seen.asker, &askers)?, sums, it.first_at, it.last_at))
-            })
+            .map(|seen| Ok(((shape(seen.shape)?, seen.day, resolve(seen.asker, &askers)?), seen.counts)))
             .collect::<Result<_, StoreError>>()?;
-        insert_rows(&mut transaction, ADD_OBSERVATIONS, &observations).await?;
+        write_pending(&mut transaction, observations).await?;
         for (statement, refs) in [(SET_SUCCEEDED, &batch.succeeded), (SET_STAGED, &batch.staged)] {
             let ids: Vec<i64> = refs.iter().map(|it| shape(*it)).collect::<Result<_, _>>()?;
             sqlx::query(statement).bind(to_json(&ids)?).execute(&mut *transaction).await?;
@@ -183,8 +178,9 @@ impl Store {
         .bind(source)
         .fetch_all(&self.readers)
         .await?;
-        let day =
-            |row: &sqlx::sqlite::SqliteRow| Ok(LogDay { day: row.try_get(0)?, entries: number(row, 1)?, errors: number(row, 2)? });
+        let day = |row: &sqlx::sqlite::SqliteRow| {
+            Ok(LogDay { day: row.try_get(0)?, entries: number(row, 1)?, errors: number(row, 2)? })
+        };
         let mut days: Vec<LogDay> = rows.iter().map(day).collect::<Result<_, StoreError>>()?;
         drop_clock_jumps(&mut days);
         Ok(days)
@@ -229,15 +225,6 @@ fn drop_clock_jumps(days: &mut Vec<LogDay>) {
     }
 }
 
-const ADD_OBSERVATIONS: &str = "INSERT INTO observation
-        (shape, day, asker, runs, errors, attempts, first_tries, bytes, milliseconds, first_at, last_at)
-    SELECT value->>0, value->>1, value->>2, value->3->>0, value->3->>1, value->3->>2, value->3->>3, value->3->>4, value->3->>5,
-        value->>4, value->>5
-    FROM json_each(?1) WHERE true
-    ON CONFLICT (shape, day, asker) DO UPDATE SET runs = runs + excluded.runs, errors = errors + excluded.errors,
-        attempts = attempts + excluded.attempts, first_tries = first_tries + excluded.first_tries,
-        bytes = bytes + excluded.bytes, milliseconds = milliseconds + excluded.milliseconds,
-        first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)";
 const SET_SUCCEEDED: &str = "UPDATE query_shape SET succeeded = 1 WHERE id IN (SELECT value FROM json_each(?1))";
 const SET_STAGED: &str = "UPDATE query_shape SET staged = 1 WHERE id IN (SELECT value FROM json_each(?1))";
 const ADD_DAYS: &str = "INSERT INTO log_day (source, day, entries, errors)

@@ -25,6 +25,7 @@ mod native_rows;
 mod notes;
 mod open;
 mod pack;
+mod pending;
 mod people;
 mod remarks;
 mod rows;

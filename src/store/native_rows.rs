@@ -68,12 +68,8 @@ impl Store {
 }
 
 fn native_row(row: &sqlx::sqlite::SqliteRow) -> Result<(NativeEdge, NativeSeen), StoreError> {
-    let edge = NativeEdge {
-        to: row.try_get(0)?,
-        to_column: row.try_get(1)?,
-        from: row.try_get(2)?,
-        from_column: row.try_get(3)?,
-    };
+    let edge =
+        NativeEdge { to: row.try_get(0)?, to_column: row.try_get(1)?, from: row.try_get(2)?, from_column: row.try_get(3)? };
     Ok((edge, NativeSeen { runs: number(row, 4)?, first_at: row.try_get(5)?, last_at: row.try_get(6)? }))
 }
 
@@ -149,7 +145,8 @@ fn join_native_tables(
     views: &HashSet<AssetId>,
 ) {
     let said = || graph.asset_edges.iter().filter(|edge| !is_native(edge)).map(|edge| (edge.to, edge.from));
-    let mut alone: HashSet<_> = graph.asset_edges.iter().filter(|edge| is_native(edge)).map(|edge| (edge.to, edge.from)).collect();
+    let mut alone: HashSet<_> =
+        graph.asset_edges.iter().filter(|edge| is_native(edge)).map(|edge| (edge.to, edge.from)).collect();
     for pair in said().chain(between.iter().copied()) {
         alone.remove(&pair);
     }

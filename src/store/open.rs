@@ -23,7 +23,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (7, "searches", include_str!("../../migrations/0007_searches.sql")),
     (8, "findings", include_str!("../../migrations/0008_findings.sql")),
     (9, "audit", include_str!("../../migrations/0009_audit.sql")),
-    (10, "log_session", include_str!("../../migrations/0010_log_session.sql")),
+    (10, "log_aside", include_str!("../../migrations/0010_log_aside.sql")),
     (12, "governance files", include_str!("../../migrations/0012_governance_files.sql")),
 ];
 

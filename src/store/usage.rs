@@ -256,13 +256,13 @@ pub(super) fn read_summary(json: &str) -> Result<UsageSummary, StoreError> {
     serde_json::from_str(json).map_err(|error| StoreError::Damaged(error.to_string()))
 }
 
-const SELECT_LOGGED_READS: &str = "SELECT query_shape.id, touched.asset, touched.writes FROM query_shape
-    JOIN document ON document.source = query_shape.source AND document.path = lower(hex(query_shape.key))
-    JOIN placement ON placement.document = document.id
-        AND placement.valid_from <= ?1 AND (placement.valid_to IS NULL OR ?1 < placement.valid_to)
+const SELECT_LOGGED_READS: &str = "SELECT query_shape.id, touched.asset, touched.writes FROM placement
+    JOIN document ON document.id = placement.document
+    JOIN query_shape ON query_shape.source = document.source AND query_shape.key = unhex(document.path)
     JOIN (SELECT asset, analysis, 0 AS writes FROM analysis_read
         UNION ALL SELECT asset, analysis, 1 FROM analysis_asset WHERE how = 'writes') AS touched
-        ON touched.analysis = placement.analysis";
+        ON touched.analysis = placement.analysis
+    WHERE placement.valid_from <= ?1 AND (placement.valid_to IS NULL OR ?1 < placement.valid_to)";
 
 /// Shapes that read asset ?2 in run ?1.
 macro_rules! reading {

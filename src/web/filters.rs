@@ -199,11 +199,11 @@ pub(crate) fn last_part<W: Words>(name: W, _: &dyn Values) -> Printed<String> {
     Ok(split_path(name.words()).1.to_owned())
 }
 
-/// A name in full that may be broken behind its dots and underscores.
+/// A name in full that may be broken behind the marks between its words.
 #[askama::filter_fn]
 pub(crate) fn breaking<W: Words>(name: W, _: &dyn Values) -> Printed<Markup> {
     let mut html = String::new();
-    for piece in name.words().split_inclusive(['.', '_', '/']) {
+    for piece in name.words().split_inclusive(['.', '_', '/', '@', ':']) {
         push_escaped(&mut html, piece);
         html.push_str("<wbr>");
     }

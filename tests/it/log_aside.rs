@@ -50,7 +50,8 @@ fn stl_query(query: u32, user: &str, text: &str) -> String {
     )
 }
 
-const STL_QUERY: &str = "userid,query,label,xid,pid,database,querytxt,starttime,endtime,aborted,insert_pristine,concurrency_scaling_status\n";
+const STL_QUERY: &str =
+    "userid,query,label,xid,pid,database,querytxt,starttime,endtime,aborted,insert_pristine,concurrency_scaling_status\n";
 const STL_QUERYTEXT: &str = "userid,xid,pid,query,sequence,text\n";
 
 fn total_edges(store_edges: &[String], table: &str) -> usize {
@@ -60,7 +61,8 @@ fn total_edges(store_edges: &[String], table: &str) -> usize {
 #[tokio::test]
 async fn pieces_are_the_text_of_the_query_that_the_history_tells_of() {
     let company = company();
-    let history = format!("{STL_QUERY}{}{}", stl_query(1, "ana", &wide_insert("wide")), stl_query(2, "bo", "select id from raw.orders"));
+    let history =
+        format!("{STL_QUERY}{}{}", stl_query(1, "ana", &wide_insert("wide")), stl_query(2, "bo", "select id from raw.orders"));
     write(&company, "a_query.csv", &history);
     // Pieces of two texts among each other, one of them backwards.
     let (first, second) = (querytext(1, &wide_insert("wide")), querytext(2, "select id from raw.orders"));
@@ -147,7 +149,8 @@ async fn sessions_say_which_client_a_query_came_from() {
             "q{id},select total from mart.totals,SHOP,RAW,SELECT,{session},ANA,SUCCESS,2026-11-20 01:00:00.000 -0800,2026-11-20 01:00:01.000 -0800\n"
         )
     };
-    let header = "QUERY_ID,QUERY_TEXT,DATABASE_NAME,SCHEMA_NAME,QUERY_TYPE,SESSION_ID,USER_NAME,EXECUTION_STATUS,START_TIME,END_TIME\n";
+    let header =
+        "QUERY_ID,QUERY_TEXT,DATABASE_NAME,SCHEMA_NAME,QUERY_TYPE,SESSION_ID,USER_NAME,EXECUTION_STATUS,START_TIME,END_TIME\n";
     let sessions = "SESSION_ID,CREATED_ON,USER_NAME,AUTHENTICATION_METHOD,LOGIN_EVENT_ID,CLIENT_APPLICATION_VERSION,CLIENT_APPLICATION_ID,CLIENT_ENVIRONMENT,CLIENT_BUILD_ID,CLIENT_VERSION\n\
         77,2026-11-20 00:59:00.000 -0800,ANA,Password,1,3.12.0,PythonConnector 3.12.0,\"{\"\"APPLICATION\"\":\"\"Hex\"\",\"\"OS\"\":\"\"Linux\"\"}\",,\n\
         78,2026-11-20 00:59:30.000 -0800,ANA,Password,2,3.8.7,JDBC 3.8.7,\"{\"\"OS\"\":\"\"Linux\"\"}\",,\n";

@@ -2,11 +2,14 @@
 //! (<https://cloud.google.com/bigquery/docs/exporting-data#parquet_export_details>): texts are STRING, times are
 //! TIMESTAMP in microseconds, arrays are three-level lists. The file is written here.
 
-use std::{path::Path, sync::Arc};
+use std::{fs::File, path::Path, sync::Arc};
 
 use parquet::{
     data_type::{ByteArray, ByteArrayType, Int64Type},
-    file::{properties::WriterProperties, writer::SerializedFileWriter},
+    file::{
+        properties::WriterProperties,
+        writer::{SerializedFileWriter, SerializedRowGroupWriter},
+    },
     schema::parser::parse_message_type,
 };
 use wellspring::{
@@ -53,52 +56,49 @@ const SCHEMA: &str = "message jobs {
 fn write_jobs(path: &Path) {
     let schema = Arc::new(parse_message_type(SCHEMA).unwrap());
     let properties = Arc::new(WriterProperties::builder().build());
-    let mut file = SerializedFileWriter::new(std::fs::File::create(path).unwrap(), schema, properties).unwrap();
+    let mut file = SerializedFileWriter::new(File::create(path).unwrap(), schema, properties).unwrap();
     let mut rows = file.next_row_group().unwrap();
     let at = 1_795_161_600_000_000i64;
-    let mut numbers = |values: [i64; 2]| {
-        let mut column = rows.next_column().unwrap().unwrap();
-        column.typed::<Int64Type>().write_batch(&values, Some(&[1, 1]), None).unwrap();
-        column.close().unwrap();
-    };
-    numbers([at, at + 60_000_000]);
-    numbers([at + 5_000_000, at + 61_000_000]);
-    let mut texts = |values: &[&str], defined: &[i16], repeated: Option<&[i16]>| {
-        let values: Vec<ByteArray> = values.iter().map(|value| ByteArray::from(*value)).collect();
-        let mut column = rows.next_column().unwrap().unwrap();
-        column.typed::<ByteArrayType>().write_batch(&values, Some(defined), repeated).unwrap();
-        column.close().unwrap();
-    };
+    write_numbers(&mut rows, &[at, at + 60_000_000], &[1, 1]);
+    write_numbers(&mut rows, &[at + 5_000_000, at + 61_000_000], &[1, 1]);
     let plain: [[&str; 2]; 7] = [
         ["shop", "shop"],
         ["etl@shop.iam.gserviceaccount.com", "ana@example.com"],
         ["job_a", "job_b"],
         ["QUERY", "QUERY"],
         ["CREATE_TABLE_AS_SELECT", "SELECT"],
-        ["create table mart.orders as select o.id from raw.orders o join raw.rates r on o.day = r.day", "select id from mart.orders"],
+        [
+            "create table mart.orders as select o.id from raw.orders o join raw.rates r on o.day = r.day",
+            "select id from mart.orders",
+        ],
         ["DONE", "DONE"],
     ];
-    plain.iter().for_each(|values| texts(values, &[1, 1], None));
-    drop(texts);
-    let mut column = rows.next_column().unwrap().unwrap();
-    column.typed::<Int64Type>().write_batch(&[1_048_576], Some(&[1, 0]), None).unwrap();
-    column.close().unwrap();
-    let mut texts = |values: &[&str], defined: &[i16], repeated: Option<&[i16]>| {
-        let values: Vec<ByteArray> = values.iter().map(|value| ByteArray::from(*value)).collect();
-        let mut column = rows.next_column().unwrap().unwrap();
-        column.typed::<ByteArrayType>().write_batch(&values, Some(defined), repeated).unwrap();
-        column.close().unwrap();
-    };
-    ["shop", "mart", "orders"].iter().for_each(|part| texts(&[part], &[2, 0], None));
+    plain.iter().for_each(|values| write_texts(&mut rows, values, &[1, 1], None));
+    write_numbers(&mut rows, &[1_048_576], &[1, 0]);
+    ["shop", "mart", "orders"].iter().for_each(|part| write_texts(&mut rows, &[part], &[2, 0], None));
     // The first job reads two tables, the second none: its list is there and empty.
     for parts in [["shop", "shop"], ["raw", "raw"], ["orders", "rates"]] {
-        texts(&parts, &[4, 4, 1], Some(&[0, 1, 0]));
+        write_texts(&mut rows, &parts, &[4, 4, 1], Some(&[0, 1, 0]));
     }
-    texts(&["airflow-dag"], &[4, 0], Some(&[0, 0]));
-    texts(&["nightly"], &[4, 0], Some(&[0, 0]));
-    drop(texts);
+    write_texts(&mut rows, &["airflow-dag"], &[4, 0], Some(&[0, 0]));
+    write_texts(&mut rows, &["nightly"], &[4, 0], Some(&[0, 0]));
     rows.close().unwrap();
     file.close().unwrap();
+}
+
+type Rows<'w> = SerializedRowGroupWriter<'w, File>;
+
+fn write_numbers(rows: &mut Rows<'_>, values: &[i64], defined: &[i16]) {
+    let mut column = rows.next_column().unwrap().unwrap();
+    column.typed::<Int64Type>().write_batch(values, Some(defined), None).unwrap();
+    column.close().unwrap();
+}
+
+fn write_texts(rows: &mut Rows<'_>, values: &[&str], defined: &[i16], repeated: Option<&[i16]>) {
+    let values: Vec<ByteArray> = values.iter().map(|value| ByteArray::from(*value)).collect();
+    let mut column = rows.next_column().unwrap().unwrap();
+    column.typed::<ByteArrayType>().write_batch(&values, Some(defined), repeated).unwrap();
+    column.close().unwrap();
 }
 
 fn read(path: &Path, each: &mut dyn FnMut(Result<LogEntry<'_>, LogSkip>)) -> LogFile {

@@ -87,9 +87,7 @@ fn table(name: &str, column: &str) -> Value {
 /// A row of ACCESS_HISTORY: <https://docs.snowflake.com/en/sql-reference/account-usage/access_history>.
 /// `moved`: (column written, column read), both of the tables given.
 fn accessed(id: &str, at: &str, to: &str, from: &str, moved: &[(&str, &str)]) -> Value {
-    let column = |(to_column, from_column): &(&str, &str)| {
-        json!({"columnId": 9, "columnName": to_column, "baseSources": [table(from, from_column)], "directSources": [table(from, from_column)]})
-    };
+    let column = |(to_column, from_column): &(&str, &str)| json!({"columnId": 9, "columnName": to_column, "baseSources": [table(from, from_column)], "directSources": [table(from, from_column)]});
     json!({
         "QUERY_ID": id, "QUERY_START_TIME": at, "USER_NAME": "ETL",
         "DIRECT_OBJECTS_ACCESSED": [{"objectDomain": "Table", "objectId": 1, "objectName": from, "columns": []}],
@@ -200,12 +198,24 @@ async fn tables_below_a_view_that_is_read_are_no_lineage_of_their_own() {
     };
     let log = [
         // The text reads the view; BigQuery states what lies below.
-        wrote("j1", "mart", "sums", json!([reference("raw", "orders")]), json!({"query": "select 1", "statement_type": "SELECT"})),
+        wrote(
+            "j1",
+            "mart",
+            "sums",
+            json!([reference("raw", "orders")]),
+            json!({"query": "select 1", "statement_type": "SELECT"}),
+        ),
         // A statement of a script whose text is built at run time.
         wrote("j2", "mart", "dynamic", json!([reference("raw", "rates")]), json!({"query": "x", "parent_job_id": "j0"})),
         // Results that nobody named, and a query that failed.
         wrote("j3", "_f00", "anon1", json!([reference("raw", "orders")]), json!({"query": "select 1"})),
-        wrote("j4", "mart", "never", json!([reference("raw", "orders")]), json!({"query": "x", "error_result": {"reason": "stopped"}})),
+        wrote(
+            "j4",
+            "mart",
+            "never",
+            json!([reference("raw", "orders")]),
+            json!({"query": "x", "error_result": {"reason": "stopped"}}),
+        ),
     ];
     let company = Company::new("bigquery", &files, &log).await;
     assert_eq!(company.reads(EdgeState::Observed).await, ["shop.mart.dynamic <- shop.raw.rates: 0 0 1"]);

@@ -1,5 +1,5 @@
 //! Companies made from seeds, whose tables have planted fates, and their query logs: every verdict of
-//! the ledger is held against what was planted, both ways.
+//! the ledger, and what holds every edge up, is held against what was planted, both ways.
 //!
 //! `WELLSPRING_COMPANIES` sets how many are made.
 
@@ -14,6 +14,7 @@ use wellspring::{
     catalog::{Catalog, StalenessRules, Verdict},
     config::Config,
     crawl::{Silent, crawl},
+    model::EdgeState,
 };
 
 /// The first day of the logs, seconds since 1970 UTC: 2026-05-01.
@@ -55,16 +56,25 @@ struct Table {
     fate: Fate,
 }
 
+/// A table that no file tells of, made from one of the others every day.
+struct Shadow {
+    name: String,
+    reads: usize,
+    /// No text says so either: the warehouse alone states it.
+    only_stated: bool,
+}
+
 struct Company {
     choices: Choices,
     tables: Vec<Table>,
+    shadows: Vec<Shadow>,
     jobs: Vec<(i64, String)>,
 }
 
 impl Company {
     /// Layers of tables that read the ones before, some called nearly alike.
     fn new(seed: u64) -> Company {
-        let mut company = Company { choices: Choices::new(seed), tables: Vec::new(), jobs: Vec::new() };
+        let mut company = Company { choices: Choices::new(seed), tables: Vec::new(), shadows: Vec::new(), jobs: Vec::new() };
         let words = ["orders", "visits", "refunds", "invoices", "carts", "signups", "tickets", "prices"];
         let count = 30 + company.choices.below(40);
         for at in 0..count {
@@ -79,6 +89,13 @@ impl Company {
             let reads: BTreeSet<usize> = reads.collect::<Vec<_>>().into_iter().collect();
             let fate = company.fate();
             company.tables.push(Table { name, reads: reads.into_iter().collect(), fate });
+        }
+        for at in 0..4 {
+            let mut reads = company.choices.below(count);
+            while company.tables[reads].fate.is_view {
+                reads = company.choices.below(count);
+            }
+            company.shadows.push(Shadow { name: format!("scratch.shadow_{at}"), reads, only_stated: at % 2 == 1 });
         }
         company
     }
@@ -110,6 +127,9 @@ impl Company {
                 refreshed[*read] |= table.fate.written == Written::Daily;
             }
         }
+        for shadow in self.shadows.iter().filter(|shadow| !shadow.only_stated) {
+            refreshed[shadow.reads] = true;
+        }
         let verdict = |(at, table): (usize, &Table)| {
             let verdict = match (used[at], refreshed[at]) {
                 (true, _) if table.fate.deprecated => Verdict::DeprecatedButUsed,
@@ -121,6 +141,36 @@ impl Company {
             (format!("acme.{}", table.name), verdict)
         };
         self.tables.iter().enumerate().map(verdict).collect()
+    }
+
+    /// What holds every edge up, as it was planted: (to, from) → state.
+    fn edges(&self) -> BTreeMap<(String, String), EdgeState> {
+        let full = |name: &str| format!("acme.{name}");
+        let mut edges = BTreeMap::new();
+        for table in &self.tables {
+            let state = if table.fate.written == Written::Never { EdgeState::Declared } else { EdgeState::Confirmed };
+            edges.extend(table.reads.iter().map(|read| ((full(&table.name), full(&self.tables[*read].name)), state)));
+        }
+        let of_shadow = |shadow: &Shadow| (full(&shadow.name), full(&self.tables[shadow.reads].name));
+        edges.extend(self.shadows.iter().map(|shadow| (of_shadow(shadow), EdgeState::Observed)));
+        edges
+    }
+
+    /// What BigQuery states of a job that writes `name` from `reads`: of views, the tables below.
+    fn stated(&self, name: &str, reads: &[usize]) -> serde_json::Value {
+        let reference = |name: &str| {
+            let (dataset, table) = name.split_once('.').unwrap();
+            serde_json::json!({"project_id": "acme", "dataset_id": dataset, "table_id": table})
+        };
+        let (mut open, mut below) = (reads.to_vec(), BTreeSet::new());
+        while let Some(at) = open.pop() {
+            match self.tables[at].fate.is_view {
+                true => open.extend(&self.tables[at].reads),
+                false => below.extend([at]),
+            }
+        }
+        let below: Vec<_> = below.into_iter().map(|at| reference(&self.tables[at].name)).collect();
+        serde_json::json!({"destination_table": reference(name), "referenced_tables": below})
     }
 
     fn query(&self, at: usize) -> String {
@@ -156,13 +206,19 @@ impl Company {
     }
 
     fn run(&mut self, day: u64, user: &str, labels: serde_json::Value, sql: &str) {
+        self.run_stated(day, user, labels, sql, serde_json::json!({}));
+    }
+
+    /// A job of which the warehouse states more.
+    fn run_stated(&mut self, day: u64, user: &str, labels: serde_json::Value, sql: &str, stated: serde_json::Value) {
         let at = FIRST + (day * 86_400 + self.choices.below(86_000) as u64) as i64;
         let time = |at: i64| jiff::Timestamp::from_second(at).unwrap().strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
-        let line = serde_json::json!({
+        let mut line = serde_json::json!({
             "job_id": format!("job_{}", self.jobs.len()), "job_type": "QUERY", "state": "DONE", "project_id": "acme",
             "user_email": user, "creation_time": time(at), "start_time": time(at), "end_time": time(at + 3),
             "query": sql, "total_bytes_processed": "1024", "error_result": null, "labels": labels,
         });
+        line.as_object_mut().unwrap().extend(stated.as_object().unwrap().clone());
         self.jobs.push((at, line.to_string()));
     }
 
@@ -205,7 +261,8 @@ impl Company {
                         0 => format!("CREATE OR REPLACE TABLE acme.{} AS {}", self.tables[at].name, self.query(at)),
                         _ => format!("INSERT INTO acme.{} {}", self.tables[at].name, self.query(at)),
                     };
-                    self.run(day, "airflow@acme.iam.gserviceaccount.com", labels, &sql);
+                    let stated = self.stated(&self.tables[at].name, &self.tables[at].reads);
+                    self.run_stated(day, "airflow@acme.iam.gserviceaccount.com", labels, &sql, stated);
                 }
                 let asks = match fate.asked {
                     Asked::Never => false,
@@ -218,13 +275,27 @@ impl Company {
                 }
             }
         }
+        for day in 0..DAYS {
+            for at in 0..self.shadows.len() {
+                let Shadow { name, reads, only_stated } = &self.shadows[at];
+                let sql = match only_stated {
+                    true => "CALL acme.ops.rebuild()".to_owned(),
+                    false => format!("INSERT INTO acme.{name} SELECT id FROM acme.{}", self.tables[*reads].name),
+                };
+                let stated = self.stated(name, &[*reads]);
+                self.run_stated(day, "cron@acme.iam.gserviceaccount.com", serde_json::json!([]), &sql, stated);
+            }
+        }
         self.jobs.sort();
         let text: String = self.jobs.iter().map(|(_, line)| format!("{line}\n")).collect();
         std::fs::write(path, text).unwrap();
     }
 }
 
-async fn judge(company: &mut Company) -> BTreeMap<String, Verdict> {
+/// What was said of a company's tables, and of its edges.
+type Judged = (BTreeMap<String, Verdict>, BTreeMap<(String, String), EdgeState>);
+
+async fn judge(company: &mut Company) -> Judged {
     let folder = tempfile::tempdir().unwrap();
     company.write_repository(&folder.path().join("repository"));
     company.write_log(&folder.path().join("jobs.jsonl"));
@@ -238,7 +309,15 @@ async fn judge(company: &mut Company) -> BTreeMap<String, Verdict> {
     assert_eq!(crawl(&config, catalog.store(), &Silent).await.unwrap().failed, []);
     catalog.refresh().await.unwrap();
     let ledger = catalog.view().ledger(StalenessRules::default()).await.unwrap();
-    ledger.entries.into_iter().map(|entry| (entry.asset.name, entry.judged.verdict)).collect()
+    let named = |name: &str| !name.starts_with("acme.scratch.");
+    let entries = ledger.entries.into_iter().filter(|entry| named(&entry.asset.name));
+    let verdicts = entries.map(|entry| (entry.asset.name, entry.judged.verdict)).collect();
+    let mut edges = BTreeMap::new();
+    for state in [EdgeState::Confirmed, EdgeState::Declared, EdgeState::Observed, EdgeState::Guessed] {
+        let reads = catalog.view().evidence(Some(state)).await.unwrap().reads;
+        edges.extend(reads.into_iter().map(|read| ((read.to.name, read.from.name), state)));
+    }
+    (verdicts, edges)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -247,9 +326,23 @@ async fn every_verdict_is_the_planted_one() {
     // Of each verdict: planted and given, given, planted.
     let mut counts: BTreeMap<Verdict, [usize; 3]> = BTreeMap::new();
     let mut wrong = String::new();
+    // Of each state: planted and given, planted.
+    let mut of_edges: BTreeMap<EdgeState, [usize; 2]> = BTreeMap::new();
     for seed in 1..=companies {
         let mut company = Company::new(seed);
-        let given = judge(&mut company).await;
+        let (given, edges) = judge(&mut company).await;
+        for (edge, planted) in company.edges() {
+            let state = edges.get(&edge);
+            of_edges.entry(planted).or_default()[1] += 1;
+            of_edges.entry(planted).or_default()[0] += usize::from(state == Some(&planted));
+            if state != Some(&planted) {
+                writeln!(wrong, "seed {seed}: {edge:?} is {planted:?} and called {state:?}").unwrap();
+            }
+        }
+        let planted = company.edges();
+        for (edge, state) in edges.iter().filter(|(edge, _)| !planted.contains_key(*edge)) {
+            writeln!(wrong, "seed {seed}: {edge:?} is called {state:?} and was never planted").unwrap();
+        }
         let truth = company.truth();
         assert_eq!(given.keys().collect::<Vec<_>>(), truth.keys().collect::<Vec<_>>(), "seed {seed}");
         for (name, planted) in truth {
@@ -266,6 +359,9 @@ async fn every_verdict_is_the_planted_one() {
     }
     for (verdict, [right, given, planted]) in &counts {
         println!("{:<20} precision {right}/{given}, recall {right}/{planted}", verdict.word());
+    }
+    for (state, [right, planted]) in &of_edges {
+        println!("{:<20} {right} of {planted} edges", state.word());
     }
     assert_eq!(wrong, "");
     let planted = [Verdict::DeprecatedButUsed, Verdict::OnlyRefreshed, Verdict::Orphaned, Verdict::Unused, Verdict::InUse];

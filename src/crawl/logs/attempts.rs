@@ -3,7 +3,7 @@
 //! A person's query of some relations is an attempt, unless a query of the same relations by the same
 //! person failed within the last half hour and none has succeeded since: then it is a repetition.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// How long after a failure a query still repeats it, in seconds.
 const WINDOW: i64 = 30 * 60;
@@ -14,7 +14,7 @@ const MOST: usize = 200_000;
 #[derive(Default)]
 pub(super) struct Attempts {
     /// (asker, family) → when it failed last.
-    failed: HashMap<(u32, u64), i64>,
+    failed: FxHashMap<(u32, u64), i64>,
 }
 
 impl Attempts {

@@ -3,7 +3,9 @@
 //! In: blocks in the order of the file. Out: batches, each with where reading stands after it. What is
 //! held is one batch, the keys of shapes, the numbers of queries of the days at hand, and open sessions.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
 use super::{
     attempts::Attempts,
@@ -38,7 +40,7 @@ struct Known {
 /// Numbers of queries of one day.
 #[derive(Default)]
 struct Seen {
-    ids: HashSet<u64>,
+    ids: FxHashSet<u64>,
     changed: bool,
     used: u64,
 }
@@ -58,13 +60,13 @@ pub(super) type FetchSeen<'f> = dyn Fn(i64) -> Vec<u64> + 'f;
 /// Counts.
 pub(super) struct Collector {
     shapes: Vec<Known>,
-    by_key: HashMap<u128, u32>,
+    by_key: FxHashMap<u128, u32>,
     askers: Vec<(Asker, LogRef)>,
     by_asker: HashMap<Asker, u32>,
     /// Askers that differ only in what they asked for are one person in one attempt.
     people: HashMap<String, u32>,
     person_of: Vec<Option<u32>>,
-    observations: HashMap<(u32, i64, u32), ObservationCounts>,
+    observations: FxHashMap<(u32, i64, u32), ObservationCounts>,
     batch: LogBatch,
     succeeded: BTreeSet<u32>,
     days: BTreeMap<i64, (u64, u64)>,
@@ -79,7 +81,7 @@ pub(super) struct Collector {
     sessions: Sessions,
     attempts: Attempts,
     /// Session → hash of the text that it ran last.
-    last_texts: HashMap<u64, u64>,
+    last_texts: FxHashMap<u64, u64>,
     queries: u64,
 }
 
@@ -87,12 +89,12 @@ impl Collector {
     pub(super) fn new(memory: Memory) -> Collector {
         let mut collector = Collector {
             shapes: Vec::with_capacity(memory.shapes.len()),
-            by_key: HashMap::with_capacity(memory.shapes.len()),
+            by_key: FxHashMap::with_capacity_and_hasher(memory.shapes.len(), FxBuildHasher),
             askers: Vec::new(),
             by_asker: HashMap::new(),
             people: HashMap::new(),
             person_of: Vec::new(),
-            observations: HashMap::new(),
+            observations: FxHashMap::default(),
             batch: LogBatch::default(),
             succeeded: BTreeSet::new(),
             days: BTreeMap::new(),
@@ -105,7 +107,7 @@ impl Collector {
             changed_counters: BTreeSet::new(),
             sessions: Sessions::default(),
             attempts: Attempts::default(),
-            last_texts: HashMap::new(),
+            last_texts: FxHashMap::default(),
             queries: 0,
         };
         for (key, id, succeeded) in memory.shapes {
@@ -152,7 +154,8 @@ impl Collector {
 
     /// Whether enough is held to be written.
     pub(super) fn is_full(&self) -> bool {
-        self.observations.len() >= HELD || self.queries >= QUERIES
+        self.observations.len() >= HELD
+            || self.queries >= QUERIES
             || self.batch.shapes.len() >= HELD / 4
             || self.native.len() >= HELD
             || self.batch.sessions.len() >= HELD

@@ -8,7 +8,8 @@ use std::{
     sync::Arc,
 };
 
-use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+use rustc_hash::FxHashMap;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed, xxh3_128};
 
 use super::{
     aside::{Aside, hash_of},
@@ -153,8 +154,10 @@ struct Work<'d> {
     out: Digested,
     shapes: HashMap<u128, u32>,
     /// What a text that came before became: exact repetitions are not read again.
-    texts: HashMap<u64, (u32, Vec<std::ops::Range<usize>>)>,
+    texts: FxHashMap<u64, (u32, Vec<std::ops::Range<usize>>)>,
     askers: HashMap<Asker, u32>,
+    /// Who asked, by everything that says so.
+    told: FxHashMap<u64, u32>,
 }
 
 impl<'d> Work<'d> {
@@ -163,8 +166,9 @@ impl<'d> Work<'d> {
             digester,
             out: Digested::default(),
             shapes: HashMap::new(),
-            texts: HashMap::new(),
+            texts: FxHashMap::default(),
             askers: HashMap::new(),
+            told: FxHashMap::default(),
         }
     }
 
@@ -203,8 +207,9 @@ impl<'d> Work<'d> {
             return self.out.skips.push((line, LogSkip::TooLong));
         }
         let text = xxh3_64(entry.text.as_bytes());
-        let place = (entry.database.as_deref(), entry.schema.as_deref(), entry.destination.as_deref(), entry.dialect);
-        let known = xxh3_64(format!("{text:x} {place:?}").as_bytes());
+        let dialect = entry.dialect.map(Dialect::name);
+        let place = [entry.database.as_deref(), entry.schema.as_deref(), entry.destination.as_deref(), dialect];
+        let known = place.into_iter().fold(text, hash_with);
         let (shape, comments) = match self.texts.get(&known) {
             Some((shape, comments)) => (*shape, comments.clone()),
             None => {
@@ -213,9 +218,7 @@ impl<'d> Work<'d> {
                 found
             }
         };
-        let comments = comments.into_iter().filter_map(|range| entry.text.get(range));
-        let asker = find_asker(entry, comments, &self.digester.rules);
-        let asker = self.number_asker(asker);
+        let asker = self.find_asker(entry, &comments);
         let hash = |text: Option<&str>| text.map_or(0, hash_of);
         self.out.queries.push(Query {
             line,
@@ -257,6 +260,20 @@ impl<'d> Work<'d> {
         (at, comments)
     }
 
+    fn find_asker(&mut self, entry: &LogEntry<'_>, comments: &[std::ops::Range<usize>]) -> u32 {
+        let comments = || comments.iter().filter_map(|range| entry.text.get(range.clone()));
+        let labels = entry.labels.iter().flat_map(|(key, value)| [key.as_str(), value]);
+        let said = [entry.user.as_deref(), entry.tool.as_deref(), entry.tag.as_deref()];
+        let said = said.into_iter().chain(labels.chain(comments()).map(Some)).fold(0, hash_with);
+        if let Some(known) = self.told.get(&said) {
+            return *known;
+        }
+        let asker = find_asker(entry, comments(), &self.digester.rules);
+        let number = self.number_asker(asker);
+        self.told.insert(said, number);
+        number
+    }
+
     fn number_asker(&mut self, asker: Asker) -> u32 {
         if let Some(known) = self.askers.get(&asker) {
             return *known;
@@ -287,6 +304,11 @@ fn piece(line: u64, entry: &LogEntry<'_>) -> Option<Piece> {
         session: owned(&entry.session),
         tag: owned(&entry.tag),
     })
+}
+
+/// The hash of everything hashed so far and `part`.
+fn hash_with(hash: u64, part: Option<&str>) -> u64 {
+    part.map_or_else(|| xxh3_64_with_seed(&[0], hash), |part| xxh3_64_with_seed(part.as_bytes(), hash))
 }
 
 /// The key of a shape in its place.

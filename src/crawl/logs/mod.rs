@@ -91,14 +91,17 @@ pub(super) async fn read_log(
     store.log_sessions(source).await?.into_iter().for_each(|(session, tool)| aside.note_session(session, &tool));
     let (config, log, store) = (config.clone(), log.clone(), store.clone());
     let runtime = tokio::runtime::Handle::current();
-    run_blocking(progress, move |relay| {
+    let whole = store.clone();
+    let report = run_blocking(progress, move |relay| {
         let people = read_people(log.people.as_deref());
         let rules = AskerRules { service_accounts: log.service_accounts.clone(), people };
         let sink = Sink::Store { store: &store, source, runtime };
         let work = Work { config: &config, log: &log, sink, rules, secret, known: files, has_history: false };
         work.run(Collector::new(memory), aside, relay)
     })
-    .await
+    .await?;
+    whole.add_pending().await?;
+    Ok(report)
 }
 
 /// Reads a log and stores nothing: what is understood of it.

@@ -71,9 +71,8 @@ pub(super) fn read_access<'r>(record: &Record<'r>) -> Read<'r> {
         edges.extend(objects(Some(&accessed)).filter_map(table_name).map(|from| NativeEdge::of_tables(to, from)));
         for column in objects(object.get("columns")) {
             let Some(to_column) = text(column, "columnName") else { continue };
-            let direct = objects(column.get("directSources")).chain(
-                objects(column.get("baseSources")).filter(|_| objects(column.get("directSources")).next().is_none()),
-            );
+            let direct = objects(column.get("directSources"))
+                .chain(objects(column.get("baseSources")).filter(|_| objects(column.get("directSources")).next().is_none()));
             edges.extend(direct.filter_map(|source| {
                 let (from, from_column) = (table_name(source)?, text(source, "columnName").unwrap_or_default());
                 // Of a table without columns only the table is known.

@@ -6,3 +6,11 @@ CREATE TABLE log_session (
     day     INTEGER NOT NULL,           -- when it began, days since 1970 UTC
     PRIMARY KEY (source, session)
 ) STRICT, WITHOUT ROWID;
+
+-- Observations on their way: written as they are counted, added to observation by shape once a log is read.
+CREATE TABLE log_pending (
+    id   INTEGER NOT NULL PRIMARY KEY,
+    part INTEGER NOT NULL,              -- shapes of neighbouring numbers
+    rows BLOB    NOT NULL               -- packed JSON: [[[shape, day, asker], [runs, errors, …, last_at]]], as in observation
+) STRICT;
+CREATE INDEX log_pending_part ON log_pending (part);
