@@ -5,11 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::{
     attempts::Attempts,
     digest::{Digested, DigestedShape, Query, Stated, shape_key},
+    seen::{FetchSeen, SeenDays},
     sessions::{Place, Ran, SessionPart, SessionScript, Sessions},
 };
 use crate::{
@@ -23,11 +24,6 @@ const HELD: usize = 60_000;
 const QUERIES: u64 = 2_000_000;
 /// How many lines of a reason are named.
 const NAMED_LINES: usize = 5;
-/// Days of numbers that are held at once, and for how many days back numbers are kept.
-const DAYS_HELD: usize = 8;
-const DAYS_KEPT: i64 = 35;
-/// Entries long after all others that are believed.
-const JUMPED: u64 = 1_000;
 
 /// A shape that the log has.
 struct Known {
@@ -35,14 +31,6 @@ struct Known {
     succeeded: bool,
     dialect: &'static str,
     place: (Option<String>, Option<String>),
-}
-
-/// Numbers of queries of one day.
-#[derive(Default)]
-struct Seen {
-    ids: FxHashSet<u64>,
-    changed: bool,
-    used: u64,
 }
 
 /// What is stored of a log, as far as counting needs it.
@@ -53,9 +41,6 @@ pub(super) struct Memory {
     pub(super) counters: HashMap<String, (u64, u64)>,
     pub(super) newest_day: Option<i64>,
 }
-
-/// Fetches the numbers of queries of a day that were counted.
-pub(super) type FetchSeen<'f> = dyn Fn(i64) -> Vec<u64> + 'f;
 
 /// Counts.
 pub(super) struct Collector {
@@ -71,11 +56,7 @@ pub(super) struct Collector {
     succeeded: BTreeSet<u32>,
     days: BTreeMap<i64, (u64, u64)>,
     native: BTreeMap<NativeEdge, NativeSeen>,
-    seen: HashMap<i64, Seen>,
-    seen_clock: u64,
-    newest_day: i64,
-    /// Entries that came long after the newest day.
-    jumped: u64,
+    seen: SeenDays,
     counters: HashMap<String, (u64, u64)>,
     changed_counters: BTreeSet<String>,
     sessions: Sessions,
@@ -99,10 +80,7 @@ impl Collector {
             succeeded: BTreeSet::new(),
             days: BTreeMap::new(),
             native: BTreeMap::new(),
-            seen: HashMap::new(),
-            seen_clock: 0,
-            newest_day: memory.newest_day.unwrap_or(0),
-            jumped: 0,
+            seen: SeenDays::new(memory.newest_day),
             counters: memory.counters,
             changed_counters: BTreeSet::new(),
             sessions: Sessions::default(),
@@ -186,16 +164,8 @@ impl Collector {
         batch.succeeded = std::mem::take(&mut self.succeeded).into_iter().filter_map(reference).collect();
         batch.days = std::mem::take(&mut self.days).into_iter().map(|(day, (entries, errors))| (day, entries, errors)).collect();
         batch.native = std::mem::take(&mut self.native).into_iter().collect();
-        batch.forget_seen_before = self.newest_day - DAYS_KEPT;
-        for (day, seen) in self.seen.iter_mut().filter(|(_, seen)| seen.changed) {
-            let mut ids: Vec<u64> = seen.ids.iter().copied().collect();
-            ids.sort_unstable();
-            if *day >= batch.forget_seen_before {
-                batch.seen.push((*day, ids));
-            }
-            seen.changed = false;
-        }
-        batch.seen.sort_unstable_by_key(|(day, _)| *day);
+        batch.forget_seen_before = self.seen.first_kept();
+        batch.seen = self.seen.take_changed();
         let changed = std::mem::take(&mut self.changed_counters).into_iter();
         batch.counters = changed.filter_map(|key| self.counters.get(&key).map(|(runs, ms)| (key.clone(), *runs, *ms))).collect();
         self.queries = 0;
@@ -231,13 +201,13 @@ impl Collector {
 
     fn take_stated(&mut self, stated: Stated, fetch_seen: &FetchSeen<'_>) {
         let day = stated.at.div_euclid(86_400);
-        if stated.id != 0 && !self.is_new(day, stated.id, fetch_seen) {
+        if stated.id != 0 && !self.seen.is_new(day, stated.id, fetch_seen) {
             if stated.alone {
                 self.skip(stated.line, LogSkip::Duplicate);
             }
             return;
         }
-        self.note_day(day);
+        self.seen.note_day(day);
         let seen = NativeSeen { runs: 1, first_at: stated.at, last_at: stated.at };
         for edge in stated.edges {
             self.native.entry(edge).and_modify(|known| *known = known.and(seen)).or_insert(seen);
@@ -246,7 +216,7 @@ impl Collector {
 
     fn count(&mut self, query: &Query, own: &DigestedShape, shape: u32, asker: u32, fetch_seen: &FetchSeen<'_>) {
         let day = query.at.div_euclid(86_400);
-        if query.id != 0 && !self.is_new(day, query.id, fetch_seen) {
+        if query.id != 0 && !self.seen.is_new(day, query.id, fetch_seen) {
             return self.skip(query.line, LogSkip::Duplicate);
         }
         let (mut runs, mut milliseconds) = (query.runs, query.milliseconds);
@@ -265,7 +235,7 @@ impl Collector {
             }
             self.last_texts.insert(query.session, query.text);
         }
-        self.note_day(day);
+        self.seen.note_day(day);
         self.queries += 1;
         self.batch.file.entries += u64::from(!reports_again);
         let of_day = self.days.entry(day).or_default();
@@ -371,40 +341,6 @@ impl Collector {
         match runs >= last.0 {
             true => (runs - last.0, milliseconds.saturating_sub(last.1)),
             false => (runs, milliseconds),
-        }
-    }
-
-    /// Numbers of old days are forgotten, so a few entries of a clock that is set wrong must not make a day new.
-    fn note_day(&mut self, day: i64) {
-        if day <= self.newest_day {
-            return;
-        }
-        self.jumped += u64::from(day > self.newest_day + DAYS_KEPT);
-        if self.newest_day == 0 || day <= self.newest_day + DAYS_KEPT || self.jumped > JUMPED {
-            (self.newest_day, self.jumped) = (day, 0);
-        }
-    }
-
-    fn is_new(&mut self, day: i64, id: u64, fetch_seen: &FetchSeen<'_>) -> bool {
-        self.seen_clock += 1;
-        if !self.seen.contains_key(&day) {
-            self.drop_old_days();
-            let ids = fetch_seen(day).into_iter().collect();
-            self.seen.insert(day, Seen { ids, changed: false, used: 0 });
-        }
-        let Some(seen) = self.seen.get_mut(&day) else { return true };
-        seen.used = self.seen_clock;
-        let fresh = seen.ids.insert(id);
-        seen.changed |= fresh;
-        fresh
-    }
-
-    /// Of days that wait for being written none may go.
-    fn drop_old_days(&mut self) {
-        while self.seen.len() >= DAYS_HELD {
-            let oldest = self.seen.iter().filter(|(_, seen)| !seen.changed).min_by_key(|(_, seen)| seen.used);
-            let Some(day) = oldest.map(|(day, _)| *day) else { return };
-            self.seen.remove(&day);
         }
     }
 

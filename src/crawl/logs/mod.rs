@@ -10,6 +10,7 @@ mod collect;
 mod digest;
 mod pieces;
 mod reading;
+mod seen;
 mod sessions;
 mod trial;
 mod usage;

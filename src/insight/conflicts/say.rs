@@ -95,7 +95,7 @@ fn with_paths(text: &str) -> String {
     let starts_call = |at: &usize| {
         let before = &text[..*at];
         let is_word = before.ends_with(|letter: char| letter.is_alphanumeric() || letter == '_');
-        !is_word && before.matches('\'').count() % 2 == 0
+        !is_word && before.matches('\'').count().is_multiple_of(2)
     };
     let Some(at) = text.match_indices(FIELD).map(|(at, _)| at).find(starts_call) else { return text.to_owned() };
     let (before, call) = text.split_at(at);
