@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     let columns: usize =
-        reading.facts.iter().map(|fact| if let FactKind::Columns { columns } = &fact.what { columns.len() } else { 0 }).sum();
+        reading.facts.iter().map(|fact| if let FactKind::Columns { columns, .. } = &fact.what { columns.len() } else { 0 }).sum();
     let mut kinds = std::collections::BTreeMap::<String, usize>::new();
     for fact in &reading.facts {
         let value = serde_json::to_value(&fact.what)?;
