@@ -3,6 +3,7 @@
 //! In: words and pieces of a file with their lines. Out: the text and [`Composed::lines`]. Never
 //! looks inside the SQL.
 
+use super::yaml::Node;
 use crate::model::Composed;
 
 /// A SQL text on its way.
@@ -26,6 +27,21 @@ impl Composer {
     pub(super) fn copy(&mut self, piece: &str, line: u32) -> &mut Self {
         self.add(piece, |at| line + at, true);
         self
+    }
+
+    /// Adds the text of a scalar of the file without the blanks around it. Where the file holds the
+    /// text line by line every line is its own, else all of them are that of the scalar.
+    pub(super) fn copy_scalar(&mut self, node: &Node) -> &mut Self {
+        self.copy_as(node, node.text().unwrap_or_default())
+    }
+
+    /// Adds what was made of the text of a scalar, line for line.
+    pub(super) fn copy_as(&mut self, node: &Node, text: &str) -> &mut Self {
+        let skipped = text[..text.len() - text.trim_start().len()].matches('\n').count() as u32;
+        match node.text_line() == node.line {
+            true => self.put(text.trim(), node.line),
+            false => self.copy(text.trim(), node.text_line() + skipped),
+        }
     }
 
     /// Whether nothing was added.

@@ -16,7 +16,7 @@ use super::{
     compose::Composer,
     dashboards::{self, lookml::ImportedFile},
     files::{Entry, Files, Reader},
-    metrics,
+    format::Format,
     reading::combine_key,
     state,
 };
@@ -27,73 +27,6 @@ use crate::{
 
 /// Files that one thread reads with one handle.
 const CHUNK: usize = 64;
-
-/// A format of definitions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Format {
-    /// LookML, and dashboards beside it.
-    LookMl,
-    /// Grafana's dashboards.
-    Grafana,
-    /// Metabase's API and serialization.
-    Metabase,
-    /// TOML with `[metrics.NAME]` and `[data_sources.NAME]`.
-    MetricToml,
-}
-
-impl Format {
-    const ALL: [Format; 4] = [Format::LookMl, Format::Grafana, Format::Metabase, Format::MetricToml];
-
-    /// The word that keys are made with.
-    fn word(self) -> &'static str {
-        match self {
-            Format::LookMl => "lookml",
-            Format::Grafana => "grafana",
-            Format::Metabase => "metabase",
-            Format::MetricToml => "metric-toml",
-        }
-    }
-
-    /// Whether the name of a file alone says that it is of this format.
-    fn is_certain(self, path: &str) -> bool {
-        match self {
-            Format::LookMl => dashboards::lookml::is_lookml(path),
-            Format::Grafana | Format::Metabase | Format::MetricToml => false,
-        }
-    }
-
-    /// The format that a file's text is of.
-    fn of(path: &str, text: &str) -> Option<Format> {
-        match ending(path) {
-            "lkml" | "lookml" => Some(Format::LookMl),
-            "json" if dashboards::grafana::holds(text) => Some(Format::Grafana),
-            "json" | "yaml" | "yml" if dashboards::metabase::holds(text) => Some(Format::Metabase),
-            "toml" if metrics::metric_toml::holds(text) => Some(Format::MetricToml),
-            _ => None,
-        }
-    }
-
-    fn read(self, files: &[DefinitionFile], imported: &[ImportedFile], setting: &Setting<'_>) -> Definitions {
-        match self {
-            Format::LookMl => dashboards::lookml::read_project(files, imported, setting),
-            Format::Grafana => dashboards::grafana::read_dashboards(files, setting),
-            Format::Metabase => dashboards::metabase::read_exports(files, setting),
-            Format::MetricToml => metrics::metric_toml::read_metrics(files, setting),
-        }
-    }
-}
-
-/// Whether a file of this name may hold definitions.
-pub(super) fn may_define(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let is_machine_made =
-        matches!(name, "Cargo.toml" | "pyproject.toml" | "package.json" | "package-lock.json" | "tsconfig.json");
-    matches!(ending(path), "toml" | "lkml" | "lookml" | "json" | "yaml" | "yml") && !is_machine_made
-}
-
-fn ending(path: &str) -> &str {
-    path.rsplit_once('.').map_or("", |(_, ending)| ending)
-}
 
 /// A file of a format, read whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,6 +81,11 @@ impl<'a> Setting<'a> {
     /// The tool's address without a slash at its end.
     pub(super) fn link(&self) -> Option<&str> {
         self.configured.link.as_deref().map(|link| link.trim_end_matches('/'))
+    }
+
+    /// A connection to what is asked in this dialect, whatever the source's is.
+    pub(super) fn connect_in(&self, dialect: Dialect) -> Connection {
+        Connection { dialect, warehouse: None, defaults: (None, None) }
     }
 
     /// What the connection called `name` leads to; `stated` is the dialect that the tool says it has.

@@ -1,6 +1,6 @@
 //! The files of one state of a source, whether they stand on disk or in git.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use gix::ThreadSafeRepository;
 
@@ -44,6 +44,8 @@ pub(super) enum Bytes {
     Disk(PathBuf, u64),
     /// In this blob.
     Blob(gix::ObjectId),
+    /// Here: an archive held them.
+    Packed(Arc<[u8]>),
 }
 
 /// A file's text.
@@ -78,7 +80,7 @@ impl Entry {
     /// The blob id, where it is known without reading.
     pub(super) fn blob(&self) -> Option<String> {
         match &self.bytes {
-            Bytes::Disk(..) => None,
+            Bytes::Disk(..) | Bytes::Packed(_) => None,
             Bytes::Blob(id) => Some(id.to_string()),
         }
     }
@@ -105,6 +107,10 @@ impl Reader {
                 check_size(git::blob_size(repository, *id).map_err(|why| unreadable(&why))?, &limits)?;
                 git::read_blob(repository, *id).map_err(|why| unreadable(&why))
             }
+            (_, Bytes::Packed(bytes)) => {
+                check_size(bytes.len() as u64, &limits)?;
+                Ok(bytes.to_vec())
+            }
             (Reader::Disk, Bytes::Blob(id)) => Err(unreadable(&format!("{id} is not on disk"))),
         }
     }
@@ -116,9 +122,12 @@ impl Reader {
                 check_size(*len, limits)?;
                 let bytes = folder::read_bounded(path, limits.max_file_bytes).map_err(|why| unreadable(&why))?;
                 check_size(bytes.len() as u64, limits)?;
-                let id = gix::objs::compute_hash(gix::hash::Kind::Sha1, gix::objs::Kind::Blob, &bytes);
-                let id = id.map_err(|why| unreadable(&why.to_string()))?;
-                (bytes, id.to_string())
+                let id = blob_id(&bytes)?;
+                (bytes, id)
+            }
+            (_, Bytes::Packed(bytes)) => {
+                check_size(bytes.len() as u64, limits)?;
+                (bytes.to_vec(), blob_id(bytes)?)
             }
             (Reader::Git(repository), Bytes::Blob(id)) => {
                 check_size(git::blob_size(repository, *id).map_err(|why| unreadable(&why))?, limits)?;
@@ -138,6 +147,12 @@ pub(super) fn check_count(count: usize, place: &str, limits: &Limits) -> Result<
         return Err(SourceError::Repository { place: place.to_owned(), message });
     }
     Ok(())
+}
+
+/// The id of the blob that would hold these bytes.
+fn blob_id(bytes: &[u8]) -> Result<String, Diagnostic> {
+    let id = gix::objs::compute_hash(gix::hash::Kind::Sha1, gix::objs::Kind::Blob, bytes);
+    id.map(|id| id.to_string()).map_err(|why| unreadable(&why.to_string()))
 }
 
 fn check_size(len: u64, limits: &Limits) -> Result<(), Diagnostic> {

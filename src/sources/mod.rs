@@ -4,6 +4,7 @@
 //! that could not be read is a diagnostic and the rest is there. Runs no hook, filter or submodule,
 //! writes nothing but clones below the data folder, and blocks: keep it off async workers.
 
+mod archive;
 mod codeowners;
 mod compose;
 mod dashboards;
@@ -15,6 +16,7 @@ mod fetch;
 mod files;
 mod folder;
 mod folder_dialects;
+mod format;
 mod git;
 mod governance;
 mod guess;
@@ -29,6 +31,7 @@ pub mod query_log;
 mod reading;
 mod review;
 mod schema;
+mod sqlmesh;
 mod state;
 mod toml_tree;
 mod yaml;
@@ -158,7 +161,8 @@ pub fn read(request: &Request<'_>, progress: &dyn Progress) -> Result<Reading, S
     if request.source.url.as_deref().is_some_and(is_database) {
         return postgres::read(request, progress);
     }
-    let state = state::open_state(request, progress)?;
+    let mut state = state::open_state(request, progress)?;
+    archive::list_archives(&mut state.files, &request.config.limits);
     let mut reading = Reading { commit: state.commit.clone(), ..Reading::default() };
     reading::read_files(request, &state.files, progress, &mut reading);
     review::read_reviewers(request, &state, &mut reading);

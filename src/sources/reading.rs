@@ -14,16 +14,21 @@ use regex::Regex;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{
-    Progress, Request, Step, dbt,
+    Progress, Request, Step,
+    archive::is_archive,
+    dashboards::evidence,
+    dbt,
     decisions::{may_decide, read_decisions},
-    definitions::{Setting, may_define, read_definitions},
+    definitions::{Setting, read_definitions},
     files::{Entry, Files, Reader},
     folder_dialects::FolderDialects,
+    format::may_define,
     governance::{may_govern, read_governance},
     guess::choose_dialect,
     layout::{Classifier, FileKind, SqlFile},
     metadata::read_metadata,
     schema::{Library, read_schema},
+    sqlmesh::{self, SqlmeshFile},
     yaml::{Node, YamlError, read_yaml},
 };
 use crate::{
@@ -46,7 +51,7 @@ pub(super) fn read_files(request: &Request<'_>, files: &Files, progress: &dyn Pr
     let paths = files.entries.iter().map(|entry| entry.path.as_str());
     let source = request.source;
     let targets = source.target.iter().filter_map(|target| Pattern::of_paths(target).ok()).collect();
-    let classifier = Classifier::detect(paths, source.layout, targets);
+    let classifier = Classifier::detect(paths.clone(), source.layout, targets);
     let (include, exclude) = (compile_globs(&source.include), compile_globs(&source.exclude));
     let wanted = |path: &str| (source.include.is_empty() || include.is_match(path)) && !exclude.is_match(path);
     let found = match classifier.layout {
@@ -57,20 +62,19 @@ pub(super) fn read_files(request: &Request<'_>, files: &Files, progress: &dyn Pr
         Layout::BigqueryEtl => None,
     };
     let in_project = |path: &str| found.as_ref().is_some_and(|found| found.holds(path));
+    let pages = evidence::find_roots(paths);
     let chosen: Vec<(&Entry, FileKind)> = files
         .entries
         .iter()
-        .filter(|entry| wanted(&entry.path) && !in_project(&entry.path))
+        .filter(|entry| wanted(&entry.path) && !in_project(&entry.path) && !evidence::is_part(&entry.path, &pages))
         .filter_map(|entry| Some((entry, classifier.classify(&entry.path)?)))
         .collect();
     let is_left_over = |entry: &&Entry| {
         let path = &entry.path;
-        wanted(path)
-            && !in_project(path)
-            && classifier.classify(path).is_none()
-            && may_define(path)
-            && !may_decide(path)
-            && !may_govern(path)
+        let is_other = classifier.classify(path).is_none() && may_define(path) && !may_decide(path) && !may_govern(path);
+        // Beside a project's own files there may stand what other tools read.
+        let is_read = found.as_ref().is_some_and(|found| found.reads(path));
+        wanted(path) && !is_read && (is_other || evidence::is_part(path, &pages))
     };
     let candidates: Vec<&Entry> = files.entries.iter().filter(is_left_over).collect();
     let is_set = source.dialect.is_some() || source.warehouse.is_some();
@@ -85,7 +89,7 @@ pub(super) fn read_files(request: &Request<'_>, files: &Files, progress: &dyn Pr
     reading.dialect = dialect;
     reading.notes = [Some(classifier.note.clone()), Some(dialect_note), by_folder.sentence()].into_iter().flatten().collect();
     for (path, diagnostic) in &files.diagnostics {
-        if classifier.classify(path).is_some() || !path.contains('.') {
+        if classifier.classify(path).is_some() || is_archive(path) || !path.contains('.') {
             reading.diagnostics.push((path.clone(), 0, diagnostic.clone()));
         }
     }
@@ -175,7 +179,7 @@ struct Outcome {
     path: String,
     key: String,
     unchanged: bool,
-    document: Option<Document>,
+    documents: Vec<Document>,
     facts: Vec<Fact>,
     diagnostics: Vec<(u32, Diagnostic)>,
     bytes: u64,
@@ -184,7 +188,7 @@ struct Outcome {
 impl Outcome {
     fn add_to(self, reading: &mut Reading) {
         reading.bytes += self.bytes;
-        reading.documents.extend(self.document);
+        reading.documents.extend(self.documents);
         reading.facts.extend(self.facts);
         let path = &self.path;
         reading.diagnostics.extend(self.diagnostics.into_iter().map(|(line, diagnostic)| (path.clone(), line, diagnostic)));
@@ -239,7 +243,7 @@ impl<'a> Context<'a> {
             path: path.clone(),
             key: String::new(),
             unchanged: false,
-            document: None,
+            documents: Vec::new(),
             facts: Vec::new(),
             diagnostics: Vec::new(),
             bytes: 0,
@@ -276,7 +280,10 @@ impl<'a> Context<'a> {
         match kind {
             FileKind::Sql(file) => {
                 outcome.facts.extend(find_generator(&text.text, path));
-                outcome.document = Some(self.make_document(file, path, text.text, text.blob));
+                match sqlmesh::read_file(&text.text, path, file, &Setting::of(self.request, self.dialect, &self.defaults)) {
+                    Some(read) => self.take_sqlmesh(read, text.blob, &mut outcome),
+                    None => outcome.documents.push(self.make_document(file, path, text.text, text.blob)),
+                }
             }
             FileKind::Metadata(relation) => match read_yaml(&text.text, self.limits()) {
                 Ok(root) => outcome.facts = root.map(|root| read_metadata(&root, relation, path)).unwrap_or_default(),
@@ -329,6 +336,18 @@ impl<'a> Context<'a> {
             variables,
             composed,
         }
+    }
+
+    /// The metrics of a file of SQLMesh's, and the rest of its SQL where there is any.
+    fn take_sqlmesh(&self, read: SqlmeshFile, blob: String, outcome: &mut Outcome) {
+        let SqlmeshFile { text, file, dialect, definitions } = read;
+        if !text.trim().is_empty() {
+            let document = self.make_document(&file, &outcome.path, text, blob);
+            outcome.documents.push(Document { dialect: dialect.unwrap_or(document.dialect), ..document });
+        }
+        outcome.documents.extend(definitions.documents);
+        outcome.facts.extend(definitions.facts);
+        outcome.diagnostics.extend(definitions.diagnostics.into_iter().map(|(_, line, what)| (line, what)));
     }
 
     fn take_schema(&self, reader: &Reader, root: &Node, relation: &RelationName, blob: &str, outcome: &mut Outcome) {

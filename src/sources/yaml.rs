@@ -91,6 +91,17 @@ impl Node {
         found.map(|(name, value)| (name.line, value.as_ref()))
     }
 
+    /// The value of `key` in a mapping, to be kept.
+    pub(super) fn child(&self, key: &str) -> Option<&Arc<Node>> {
+        let Value::Map(entries) = &self.value else { return None };
+        entries.iter().find(|(name, _)| name.text() == Some(key)).map(|(_, value)| value)
+    }
+
+    /// The text under `key` of a mapping, without the blanks around it; `None` where nothing is left.
+    pub(super) fn word(&self, key: &str) -> Option<&str> {
+        self.get(key).and_then(Node::text).map(str::trim).filter(|text| !text.is_empty())
+    }
+
     /// The text of a scalar that is not null.
     pub(super) fn text(&self) -> Option<&str> {
         match &self.value {

@@ -1,6 +1,6 @@
 //! Dashboards and metrics: every format's fixture, as it stands in the catalog.
 
-use std::{collections::BTreeSet, fmt::Write, path::Path};
+use std::{collections::BTreeSet, fmt::Write as _, io::Write as _, path::Path};
 
 use wellspring::{
     config::{Config, SourceConfig},
@@ -26,9 +26,14 @@ pub(super) async fn crawl_folder(folder: &Path, data: &Path) -> (Store, RunNumbe
 /// Everything outside of warehouses that the catalog holds of `fixtures/definitions/FORMAT`, in lines
 /// that a person can check: assets, what is said of them, edges with their places, diagnostics.
 async fn describe(format: &str) -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/definitions").join(format);
+    let is_outside = |namespace: &str| namespace.contains("://");
+    describe_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/definitions").join(format), is_outside).await
+}
+
+/// The assets of a folder in the namespaces that `is_shown` chooses.
+async fn describe_folder(folder: &Path, is_shown: impl Fn(&str) -> bool) -> String {
     let data = tempfile::tempdir().unwrap();
-    let (store, run) = crawl_folder(&folder, data.path()).await;
+    let (store, run) = crawl_folder(folder, data.path()).await;
     let graph = store.load_graph(run).await.unwrap();
     let asset = |id: AssetId| graph.assets.iter().find(|asset| asset.id == id).unwrap();
     let column = |id: ColumnId| {
@@ -36,7 +41,7 @@ async fn describe(format: &str) -> String {
         format!("{}.{}", asset(column.asset).name, column.name)
     };
     let mut out = String::new();
-    let mut assets: Vec<_> = graph.assets.iter().filter(|asset| asset.namespace.contains("://")).collect();
+    let mut assets: Vec<_> = graph.assets.iter().filter(|asset| is_shown(&asset.namespace)).collect();
     assets.sort_by_key(|asset| (&asset.namespace, &asset.key));
     for row in assets {
         let detail = store.show_asset(run, row.id).await.unwrap().unwrap();
@@ -92,6 +97,73 @@ async fn metabase_becomes_charts_models_metrics_and_dashboards() {
 #[tokio::test(flavor = "multi_thread")]
 async fn grafana_becomes_charts_and_dashboards() {
     insta::assert_snapshot!(describe("grafana").await);
+}
+
+/// In the shape of an export: <https://superset.apache.org/docs/configuration/importing-exporting-datasources>,
+/// `superset/commands/{dataset,chart,dashboard}/export.py`.
+#[tokio::test(flavor = "multi_thread")]
+async fn superset_becomes_datasets_metrics_charts_and_dashboards() {
+    insta::assert_snapshot!(describe("superset").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_says_what_the_folder_says_that_it_was_made_of() {
+    let definitions = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/definitions/superset");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(definitions.join("tables.sql"), folder.path().join("tables.sql")).unwrap();
+    let mut archive = zip::ZipWriter::new(std::fs::File::create(folder.path().join("export")).unwrap());
+    for entry in ignore::Walk::new(definitions.join("export")).map(Result::unwrap).filter(|entry| entry.path().is_file()) {
+        let inside = entry.path().strip_prefix(definitions.join("export")).unwrap();
+        archive.start_file(inside.to_str().unwrap(), zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(&std::fs::read(entry.path()).unwrap()).unwrap();
+    }
+    archive.finish().unwrap();
+    // The archive is called like the folder, so that only its ending tells their places apart.
+    std::fs::rename(folder.path().join("export"), folder.path().join("export.zip")).unwrap();
+    std::fs::write(folder.path().join("other.zip"), "this is no archive").unwrap();
+    let told = describe_folder(folder.path(), |namespace| namespace.contains("://")).await;
+    let broken: Vec<&str> = told.lines().filter(|line| line.contains("other.zip")).collect();
+    assert!(broken.len() == 1 && broken[0].starts_with("invalid-definition"), "{broken:?}");
+    let told: Vec<&str> = told.lines().filter(|line| !line.contains("other.zip")).collect();
+    assert_eq!(told.join("\n").replace("export.zip/", "export/"), describe("superset").await.trim_end());
+}
+
+/// In the shape of `redash/serializers` and of `/api/data_sources`; queries on results as
+/// <https://redash.io/help/user-guide/querying/query-results-data-source> says.
+#[tokio::test(flavor = "multi_thread")]
+async fn redash_becomes_charts_and_dashboards() {
+    insta::assert_snapshot!(describe("redash").await);
+}
+
+/// In the words of <https://cube.dev/docs/product/data-modeling/reference/cube> and its neighbours.
+#[tokio::test(flavor = "multi_thread")]
+async fn cube_becomes_views_and_metrics() {
+    insta::assert_snapshot!(describe("cube").await);
+}
+
+/// In the words of <https://docs.lightdash.com/references/metrics>.
+#[tokio::test(flavor = "multi_thread")]
+async fn lightdash_becomes_metrics_over_models() {
+    insta::assert_snapshot!(describe("lightdash").await);
+}
+
+/// In the shape of <https://docs.evidence.dev/core-concepts/queries/> and `evidence-dev/template`.
+#[tokio::test(flavor = "multi_thread")]
+async fn evidence_becomes_views_charts_and_dashboards() {
+    insta::assert_snapshot!(describe("evidence").await);
+}
+
+/// In the words of <https://sqlmesh.readthedocs.io/en/stable/concepts/metrics/definition/> and of its models' overview.
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlmesh_becomes_models_and_metrics() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/definitions/sqlmesh");
+    insta::assert_snapshot!(describe_folder(&folder, |_| true).await);
+}
+
+/// In the shape that Tableau Desktop saves: <https://help.tableau.com/current/pro/desktop/en-us/environ_filesandfolders.htm>.
+#[tokio::test(flavor = "multi_thread")]
+async fn tableau_becomes_views_metrics_charts_and_dashboards() {
+    insta::assert_snapshot!(describe("tableau").await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -82,6 +82,7 @@ impl Artifact {
     pub(super) fn key(&self) -> String {
         match &self.bytes {
             Bytes::Blob(id) => id.to_string(),
+            Bytes::Packed(bytes) => format!("{:032x}", xxhash_rust::xxh3::xxh3_128(bytes)),
             Bytes::Disk(path, _) => {
                 let mut hash = Xxh3::new();
                 let mut part = vec![0u8; 1 << 16];
@@ -317,7 +318,7 @@ pub(super) fn parse<T: for<'de> Deserialize<'de>>(artifact: &Artifact, files: &F
             let file = std::fs::File::open(path).map_err(|error| refuse(format!("the artifact cannot be read: {error}")))?;
             serde_json::from_reader(BufReader::with_capacity(1 << 16, file.take(MAX_BYTES))).map_err(invalid)
         }
-        Bytes::Blob(_) => {
+        Bytes::Blob(_) | Bytes::Packed(_) => {
             let entry = Entry { path: artifact.path.clone(), bytes: artifact.bytes.clone() };
             let bytes = files.place.reader().read_bytes(&entry, MAX_BYTES).map_err(|diagnostic| (0, diagnostic))?;
             serde_json::from_slice(&bytes).map_err(invalid)

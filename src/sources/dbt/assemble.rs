@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::{
     docs::{Blocks, read_blocks},
     layout::Part,
+    lightdash,
     metric::{define_metrics, metric_name},
     properties::{NodeEntry, Properties, TableEntry, declare, read_properties},
     semantic::Metric,
@@ -213,6 +214,8 @@ impl<'a> Assembly<'a> {
         let models = own.iter().flat_map(|(_, said)| &said.semantics.models).collect();
         let metrics: Vec<&Metric> = own.iter().flat_map(|(_, said)| &said.semantics.metrics).collect();
         define_metrics(&project.name, models, &metrics, self.setting, &mut definitions);
+        let described: Vec<_> = own.iter().flat_map(|(path, said)| said.models.iter().map(|model| (*path, model))).collect();
+        lightdash::define_metrics(&described, self.setting, &mut definitions);
         project.definitions = definitions.documents.iter().map(|document| document.path.clone()).collect();
         self.whole.documents.append(&mut definitions.documents);
         self.whole.facts.append(&mut definitions.facts);

@@ -11,6 +11,7 @@ mod docs;
 mod exposure;
 mod layout;
 mod lexicon;
+mod lightdash;
 mod manifest;
 mod metric;
 mod metric_sql;

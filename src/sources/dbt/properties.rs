@@ -1,5 +1,7 @@
 //! Property files: what is said of models, seeds, snapshots, sources and groups beside the SQL.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::{
@@ -30,6 +32,8 @@ pub(super) struct Properties {
     pub(super) exposures: Vec<Exposure>,
     /// Semantic models and metrics.
     pub(super) semantics: Semantics,
+    /// The entries of models, whose `meta` other tools read.
+    pub(super) models: Vec<Arc<Node>>,
 }
 
 /// The entry of a model, seed or snapshot, or of one of its versions.
@@ -64,6 +68,7 @@ pub(super) fn read_properties(root: &Node, path: &str, docs: &Blocks) -> Propert
     let mut properties = Properties {
         exposures: read_exposures(root, docs),
         semantics: read_semantics(root, path, docs),
+        models: root.get("models").map(Node::items).unwrap_or_default().to_vec(),
         ..Properties::default()
     };
     let sections = [("models", DbtResource::Model), ("seeds", DbtResource::Seed), ("snapshots", DbtResource::Snapshot)];

@@ -46,6 +46,11 @@ pub(in crate::sources) struct Found {
 }
 
 impl Found {
+    /// Whether something is read from the file at `path`.
+    pub(in crate::sources) fn reads(&self, path: &str) -> bool {
+        self.files.contains_key(path)
+    }
+
     /// Whether the file at `path` is a project's, or lies in one.
     pub(in crate::sources) fn holds(&self, path: &str) -> bool {
         self.files.contains_key(path) || self.roots.iter().any(|root| path.starts_with(root.as_str()))

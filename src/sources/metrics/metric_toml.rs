@@ -350,8 +350,8 @@ fn find_call(text: &str) -> Option<(&str, Call<'_>, &str)> {
         let inner = text.get(start + 2..end - 2)?.trim();
         let call = inner.split_once('(').and_then(|(function, rest)| {
             let argument = rest.trim_end().strip_suffix(')')?.trim();
-            let quote = argument.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
-            let argument = argument.strip_prefix(quote)?.strip_suffix(quote)?;
+            let quote = ["\"\"\"", "'''", "\"", "'"].into_iter().find(|quote| argument.starts_with(quote))?;
+            let argument = argument.strip_prefix(quote)?.strip_suffix(quote)?.trim();
             (!argument.contains(quote)).then(|| Call { text: &text[start..end], function: function.trim(), argument })
         });
         if let Some(call) = call {

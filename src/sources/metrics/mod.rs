@@ -1,3 +1,4 @@
 //! Definitions of metrics.
 
+pub(super) mod cube;
 pub(super) mod metric_toml;

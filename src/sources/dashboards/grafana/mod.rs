@@ -13,9 +13,8 @@ use crate::{
     model::{Diagnostic, Dialect, DocumentRole, FactKind, INVALID_DEFINITION, RelationName, Span, UNKNOWN_DEFINITION},
     sources::{
         compose::Composer,
-        dashboards::{Tile, define_dashboard},
+        dashboards::{Tile, define_dashboard, read_tree, say, shown_name},
         definitions::{Definition, DefinitionFile, Definitions, Setting},
-        json_tree::read_json,
         yaml::Node,
     },
 };
@@ -37,14 +36,7 @@ pub(in crate::sources) fn read_dashboards(files: &[DefinitionFile], setting: &Se
     let mut definitions = Definitions::default();
     let mut known: BTreeMap<String, &str> = BTreeMap::new();
     for file in files {
-        let root = match read_json(&file.text, setting.limits) {
-            Ok(root) => root,
-            Err(error) => {
-                let message = format!("the dashboard cannot be read: {}", error.message);
-                definitions.note(&file.path, error.line, Diagnostic::new(&INVALID_DEFINITION, message, Span::default()));
-                continue;
-            }
-        };
+        let Some(root) = read_tree(file, setting, &mut definitions) else { continue };
         for dashboard in Dashboard::all_in(&root, file, setting) {
             if dashboard.node.get("elements").is_some() {
                 let message = "the dashboard is of Grafana's schema v2, which is not read; export it as classic JSON";
@@ -107,7 +99,7 @@ impl<'a> Dashboard<'a> {
     fn new(node: &Arc<Node>, of: usize, file: &'a DefinitionFile, setting: &'a Setting<'a>) -> Option<Dashboard<'a>> {
         let meta = node.get("meta").and_then(|meta| word(meta, "folderTitle"));
         let resource = node.get("metadata").and_then(|metadata| word(metadata, "name"));
-        let inner = child(node, "dashboard").or_else(|| child(node, "spec")).unwrap_or_else(|| node.clone());
+        let inner = node.child("dashboard").or_else(|| node.child("spec")).unwrap_or(node).clone();
         if inner.get("panels").is_none() && inner.get("elements").is_none() && inner.get("rows").is_none() {
             return None;
         }
@@ -162,7 +154,7 @@ impl<'a> Dashboard<'a> {
         let title = word(&self.node, "title").unwrap_or_else(|| self.id.clone());
         let part = format!("dashboard.{}", self.id);
         let place = (self.path, part.as_str(), self.node.line);
-        define_dashboard(place, target, Some(shown_name(&title, &self.id)), &tiles, self.setting, definitions);
+        define_dashboard(place, target, Some(shown_name(&title, &self.id)), &tiles, &[], self.setting, definitions);
     }
 
     /// Every panel, those of rows and of the old `rows` too.
@@ -179,9 +171,8 @@ impl<'a> Dashboard<'a> {
             let node = match panel.get("libraryPanel") {
                 Some(library) if panel.get("targets").is_none() => {
                     let uid = word(library, "uid").unwrap_or_default();
-                    let held =
-                        child(&self.node, "__elements").and_then(|all| child(&all, &uid)).and_then(|one| child(&one, "model"));
-                    held.unwrap_or_else(|| {
+                    let held = self.node.get("__elements").and_then(|all| all.get(&uid)).and_then(|one| one.child("model"));
+                    held.cloned().unwrap_or_else(|| {
                         let name = word(library, "name").unwrap_or(uid);
                         let message = format!("the panel is the library panel {name}, which the file does not hold");
                         definitions.note(self.path, panel.line, Diagnostic::new(&UNKNOWN_DEFINITION, message, Span::default()));
@@ -262,16 +253,8 @@ impl<'a> Dashboard<'a> {
 
     /// What the dashboard, or one of its panels, says of itself; `panel` is what its address ends in.
     fn say_facts(&self, node: &Node, target: &RelationName, panel: String, definitions: &mut Definitions) {
-        let said = |key: &str| {
-            let (line, value) = node.entry(key)?;
-            Some((line, value.text()?.trim().to_owned())).filter(|(_, text)| !text.is_empty())
-        };
-        if let Some((line, name)) = said("title") {
-            definitions.say(target, FactKind::FriendlyName { name }, self.path, line);
-        }
-        if let Some((line, text)) = said("description") {
-            definitions.say(target, FactKind::Description { text }, self.path, line);
-        }
+        say(node, "title", |name| FactKind::FriendlyName { name }, (target, self.path), definitions);
+        say(node, "description", |text| FactKind::Description { text }, (target, self.path), definitions);
         if !self.folder.is_empty() {
             definitions.say(target, FactKind::Folder { path: self.folder.clone() }, self.path, node.line);
         }
@@ -291,16 +274,6 @@ fn sql_of(target: &Node) -> Option<(u32, &str)> {
 /// A text, or a number, of an object; `None` for nothing.
 fn word(node: &Node, key: &str) -> Option<String> {
     node.get(key).and_then(Node::text).map(str::to_owned).filter(|text| !text.is_empty())
-}
-
-fn child(node: &Node, key: &str) -> Option<Arc<Node>> {
-    let crate::sources::yaml::Value::Map(entries) = &node.value else { return None };
-    entries.iter().find(|(name, _)| name.text() == Some(key)).map(|(_, value)| value.clone())
-}
-
-/// Titles repeat, so what identifies it stands behind.
-fn shown_name(title: &str, id: &str) -> String {
-    format!("{} ({id})", title.replace(['.', '\n'], " ").trim())
 }
 
 /// The dialect of a data source's plugin, by its id.

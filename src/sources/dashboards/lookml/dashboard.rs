@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use super::{
     parse::Entry,
-    project::{Project, key_of},
-    weave::{Spot, Weave, identifier, literal},
+    project::{FieldKind, Project, key_of},
+    weave::{Spot, Weave},
 };
 use crate::{
-    model::{Diagnostic, DocumentRole, FactKind, INVALID_DEFINITION, RelationName, Span, UNKNOWN_DEFINITION},
+    model::{Diagnostic, DocumentRole, FactKind, RelationName, Span, UNKNOWN_DEFINITION},
     sources::{
-        dashboards::{Tile, define_dashboard, quote},
+        dashboards::{Tile, define_dashboard, identifier, literal, quote, read_tree},
         definitions::{Definition, DefinitionFile, Definitions, Setting},
-        yaml::{Node, read_yaml},
+        yaml::Node,
     },
 };
 
@@ -27,19 +27,11 @@ pub(super) fn define_dashboards(
     definitions: &mut Definitions,
 ) {
     for file in files {
-        match read_yaml(&file.text, setting.limits) {
-            Ok(Some(root)) => {
-                let list = root.items();
-                let one = if list.is_empty() { std::slice::from_ref(&root) } else { list };
-                for node in one {
-                    Dashboard { project, path: &file.path, node, setting }.define(definitions);
-                }
-            }
-            Ok(None) => {}
-            Err(error) => {
-                let message = format!("the dashboard cannot be read: {}", error.message);
-                definitions.note(&file.path, error.line, Diagnostic::new(&INVALID_DEFINITION, message, Span::default()));
-            }
+        let Some(root) = read_tree(file, setting, definitions) else { continue };
+        let list = root.items();
+        let one = if list.is_empty() { std::slice::from_ref(&root) } else { list };
+        for node in one {
+            Dashboard { project, path: &file.path, node, setting }.define(definitions);
         }
     }
 }
@@ -55,7 +47,9 @@ impl Dashboard<'_, '_, '_> {
     fn define(&self, definitions: &mut Definitions) {
         let Some((line, name)) = self.node.entry("dashboard").and_then(|(line, name)| Some((line, name.text()?))) else { return };
         let key = key_of(self.path, name);
-        let target = RelationName::outside(format!("looker://{}", self.setting.source), key.clone());
+        // A view may be called like the dashboard that shows it.
+        let asset = |key: &str| RelationName::outside(format!("looker://{}", self.setting.source), format!("dashboard/{key}"));
+        let target = asset(&key);
         let mut tiles = Vec::new();
         let mut names: BTreeMap<String, u32> = BTreeMap::new();
         for element in self.node.get("elements").map(Node::items).unwrap_or_default().iter().take(MOST_TILES) {
@@ -67,8 +61,9 @@ impl Dashboard<'_, '_, '_> {
             if *number > 1 {
                 own = format!("{own} ({number})");
             }
-            let chart = RelationName::outside(format!("looker://{}", self.setting.source), format!("{key}.{own}"));
-            if let Some(columns) = self.define_chart(element, &own, &chart, definitions) {
+            let name = format!("{key}.{own}");
+            let chart = asset(&name);
+            if let Some(columns) = self.define_chart(element, (&own, name), &chart, definitions) {
                 definitions.say(&chart, FactKind::FriendlyName { name: title.to_owned() }, self.path, element.line);
                 if let Some(text) = word("note_text") {
                     definitions.say(&chart, FactKind::Description { text: text.to_owned() }, self.path, element.line);
@@ -87,14 +82,14 @@ impl Dashboard<'_, '_, '_> {
             definitions.say(&target, FactKind::Folder { path: folder.replace('.', " / ") }, self.path, line);
         }
         let part = format!("dashboard.{name}");
-        define_dashboard((self.path, &part, line), target, None, &tiles, self.setting, definitions);
+        define_dashboard((self.path, &part, line), target, Some(key), &tiles, &[], self.setting, definitions);
     }
 
-    /// Defines what a tile queries; its columns come back, or `None` where it queries nothing.
+    /// Defines what a tile queries, called `own` on its dashboard and `name` elsewhere; its columns come back, or `None` where it queries nothing.
     fn define_chart(
         &self,
         element: &Node,
-        own: &str,
+        (own, name): (&str, String),
         chart: &RelationName,
         definitions: &mut Definitions,
     ) -> Option<Vec<String>> {
@@ -135,7 +130,7 @@ impl Dashboard<'_, '_, '_> {
             part: &part,
             role: DocumentRole::Chart,
             target: chart.clone(),
-            name: None,
+            name: Some(name),
             sql,
             stand_ins,
         };
@@ -318,7 +313,11 @@ impl<'q, 'p, 't> Explore<'q, 'p, 't> {
         let (alias, name) = field.split_once('.')?;
         let view = self.aliases.get(alias).map_or(alias, String::as_str);
         let at = self.project.find_view(view, self.file)?;
-        super::weave::find_timed_field(self.project, at, name)?;
+        let (_, found, _) = super::weave::find_timed_field(self.project, at, name)?;
+        if found.kind == FieldKind::Setting {
+            // What a reader sets is no column.
+            return None;
+        }
         let outer = std::mem::take(&mut weave.sql);
         weave.add_field(at, name, Spot { view: at, file: self.file, line: weave.line });
         let own = std::mem::replace(&mut weave.sql, outer);

@@ -4,12 +4,12 @@ use super::{
     fields_of,
     parse::Entry,
     project::{Field, FieldKind, Project},
-    weave::{Spot, Weave, literal},
+    weave::{Spot, Weave},
 };
 use crate::{
     model::{DocumentRole, FactKind, MetricShape, RelationName},
     sources::{
-        dashboards::quote,
+        dashboards::{literal, quote},
         definitions::{Definition, Definitions, Setting},
     },
 };

@@ -50,7 +50,10 @@ pub(super) struct View<'p, 't> {
 pub(super) struct Field<'p, 't> {
     pub(super) kind: FieldKind,
     pub(super) name: &'t str,
+    /// What is taken from fields of that name of views that are extended or refined, then its own blocks.
     pub(super) blocks: Vec<Piece<'p, 't>>,
+    /// How many of the blocks are taken.
+    taken: usize,
 }
 
 /// What a field is.
@@ -79,7 +82,7 @@ impl<'p, 't> Field<'p, 't> {
 
     /// File and line of the definition.
     pub(super) fn place(&self) -> (usize, u32) {
-        self.blocks.first().map_or((0, 1), |piece| (piece.file, piece.entry.line))
+        self.blocks.get(self.taken).map_or((0, 1), |piece| (piece.file, piece.entry.line))
     }
 }
 
@@ -122,7 +125,7 @@ impl<'p, 't> View<'p, 't> {
                     Some(at) => self.fields[*at].blocks.push(block),
                     None => {
                         self.by_name.insert(entry.name(), self.fields.len());
-                        self.fields.push(Field { kind, name: entry.name(), blocks: vec![block] });
+                        self.fields.push(Field { kind, name: entry.name(), blocks: vec![block], taken: 0 });
                     }
                 }
             }
@@ -203,6 +206,28 @@ impl<'p, 't> Project<'p, 't> {
             self.add(project, if taken { format!("{key}.refined") } else { key }, pieces, true);
         }
         self.views.iter_mut().for_each(View::take_fields);
+        self.complete_fields();
+    }
+
+    /// A field that is defined again, in a view that extends or refines another, says only what is new.
+    fn complete_fields(&mut self) {
+        let mut taken = Vec::new();
+        for at in 0..self.views.len() {
+            let parents = self.parents(at).0;
+            for (number, field) in self.views[at].fields.iter().enumerate().filter(|_| !parents.is_empty()) {
+                let inherited = parents.iter().rev().filter_map(|parent| self.views[*parent].field(field.name));
+                let blocks: Vec<Piece<'p, 't>> = inherited.flat_map(|field| field.blocks.iter().copied()).collect();
+                if !blocks.is_empty() {
+                    taken.push((at, number, blocks));
+                }
+            }
+        }
+        for (at, number, mut blocks) in taken {
+            let field = &mut self.views[at].fields[number];
+            field.taken = blocks.len();
+            blocks.append(&mut field.blocks);
+            field.blocks = blocks;
+        }
     }
 
     fn add(&mut self, project: &'t str, key: String, pieces: Vec<Piece<'p, 't>>, refines: bool) {

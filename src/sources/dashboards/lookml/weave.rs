@@ -1,6 +1,6 @@
 //! Puts SQL together from LookML's pieces: `${TABLE}`, `${field}`, `${view.field}`, tables, Liquid.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     liquid::rewrite_liquid,
@@ -9,7 +9,10 @@ use super::{
 };
 use crate::{
     model::{Dialect, RelationName},
-    sources::{compose::Composer, dashboards::quote},
+    sources::{
+        compose::Composer,
+        dashboards::{identifier, literal, quote},
+    },
 };
 
 /// Fields that are put into each other at most.
@@ -29,6 +32,8 @@ pub(super) struct Weave<'a, 'p, 't> {
     pub(super) scope: Vec<(usize, String)>,
     /// Stand-ins by name.
     pub(super) stand_ins: BTreeMap<String, RelationName>,
+    /// Stand-ins that FROM has already.
+    placed: BTreeSet<String>,
     written: usize,
     /// Fields that are being put in.
     open: Vec<(usize, String)>,
@@ -53,6 +58,7 @@ impl<'a, 'p, 't> Weave<'a, 'p, 't> {
             sql: Composer::default(),
             scope: Vec::new(),
             stand_ins: BTreeMap::new(),
+            placed: BTreeSet::new(),
             written: 0,
             open: Vec::new(),
         }
@@ -125,6 +131,8 @@ impl<'a, 'p, 't> Weave<'a, 'p, 't> {
 
     /// Adds what `${reference}` means.
     fn add_reference(&mut self, reference: &str, spot: Spot) {
+        // `${created_date::datetime}` is the field as filters compare it.
+        let reference = reference.split("::").next().unwrap_or(reference);
         if reference == "TABLE" {
             let alias = self.scope.iter().find(|(view, _)| *view == spot.view).map(|(_, alias)| alias.clone());
             return self.put(&alias.unwrap_or_else(|| identifier(self.project.views[spot.view].name)));
@@ -189,7 +197,8 @@ impl<'a, 'p, 't> Weave<'a, 'p, 't> {
 
     /// Adds the SQL of a dimension as the view `at` sees it.
     pub(super) fn add_dimension(&mut self, at: usize, field: &Field<'p, 't>, timeframe: Option<&str>, spot: Spot) {
-        if field.kind == FieldKind::Group && field.text("type") == Some("duration") {
+        let is_duration = field.text("type").is_some_and(|kind| kind.starts_with("duration"));
+        if is_duration && (field.kind == FieldKind::Group || field.entry("sql_start").is_some()) {
             self.put(&format!("looker_{}(", timeframe.unwrap_or("duration")));
             self.add_entry_of(at, field, "sql_start", spot);
             self.put(", ");
@@ -276,12 +285,21 @@ impl<'a, 'p, 't> Weave<'a, 'p, 't> {
         };
         let of_explore = |key: &str| explore.entry.entries().iter().find(|entry| entry.key == key).and_then(Entry::text);
         let base = of_explore("from").or_else(|| of_explore("view_name")).map_or(explore.entry.name(), |(text, _)| text);
+        let mut lead = "";
         if let Some(base) = project.find_view(base.trim_start_matches('+'), explore.file).filter(|base| *base != at) {
+            lead = ", ";
             self.add_table(base);
-            self.put(&format!(" AS {}\n", identifier(project.views[base].name)));
+            self.put(&format!(" AS {}", identifier(project.views[base].name)));
         }
         if let Some((text, line)) = sql.text() {
-            self.add_sql(text, Spot { view: at, file: explore.file, line });
+            let spot = Spot { view: at, file: explore.file, line };
+            // What the join names has to stand before it.
+            let before = self.sql.clone();
+            self.add_sql(text, spot);
+            self.sql = before;
+            self.add_stand_ins(lead);
+            self.put("\n");
+            self.add_sql(text, spot);
         }
     }
 
@@ -300,11 +318,13 @@ impl<'a, 'p, 't> Weave<'a, 'p, 't> {
         }
     }
 
-    /// Adds the stand-ins that columns were taken of, behind the tables.
+    /// Adds the stand-ins that columns were taken of, behind the tables; each once.
     pub(super) fn add_stand_ins(&mut self, lead: &str) {
-        let named: Vec<String> = self.stand_ins.keys().filter(|name| !name.starts_with("derived_")).cloned().collect();
+        let is_new = |name: &&String| !name.starts_with("derived_") && !self.placed.contains(*name);
+        let named: Vec<String> = self.stand_ins.keys().filter(is_new).cloned().collect();
         if !named.is_empty() {
             self.put(&format!("{lead}{}", named.join(", ")));
+            self.placed.extend(named);
         }
     }
 }
@@ -364,18 +384,4 @@ pub(super) fn columns_of(field: &Field<'_, '_>) -> Vec<(String, Option<String>)>
 fn first_allowed<'p>(field: &Field<'p, '_>) -> Option<&'p str> {
     let (_, entry) = field.entry("allowed_value")?;
     entry.entries().iter().find(|inner| inner.key == "value").and_then(Entry::text).map(|(text, _)| text)
-}
-
-/// A text as a SQL literal.
-pub(super) fn literal(text: &str) -> String {
-    format!("'{}'", text.replace(['\'', '\\', '\n'], " "))
-}
-
-/// A name without quotes: odd letters become `_`.
-pub(super) fn identifier(name: &str) -> String {
-    let mut out: String = name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect();
-    if out.starts_with(|letter: char| letter.is_ascii_digit()) {
-        out.insert(0, '_');
-    }
-    out
 }

@@ -11,13 +11,12 @@ mod native;
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    model::{Diagnostic, Dialect, DocumentRole, FactKind, INVALID_DEFINITION, RelationName, Span, UNKNOWN_DEFINITION},
+    model::{Diagnostic, Dialect, DocumentRole, FactKind, RelationName, Span, UNKNOWN_DEFINITION},
     sources::{
         compose::Composer,
-        dashboards::{Tile, define_dashboard},
+        dashboards::{Placed, Tile, define_dashboard, read_tree, say, shown_name},
         definitions::{Definition, DefinitionFile, Definitions, Setting},
-        json_tree::read_json,
-        yaml::{Node, read_yaml},
+        yaml::Node,
     },
 };
 
@@ -37,17 +36,8 @@ pub(in crate::sources) fn read_exports(files: &[DefinitionFile], setting: &Setti
     let mut definitions = Definitions::default();
     let mut export = Export::new(setting);
     for file in files {
-        let root = match file.path.ends_with(".json") {
-            true => read_json(&file.text, setting.limits).map(Some).map_err(|error| (error.line, error.message.to_owned())),
-            false => read_yaml(&file.text, setting.limits).map_err(|error| (error.line, error.message)),
-        };
-        match root {
-            Ok(Some(root)) => export.gather(&file.path, &root),
-            Ok(None) => {}
-            Err((line, message)) => {
-                let message = format!("the export cannot be read: {message}");
-                definitions.note(&file.path, line, Diagnostic::new(&INVALID_DEFINITION, message, Span::default()));
-            }
+        if let Some(root) = read_tree(file, setting, &mut definitions) {
+            export.gather(&file.path, &root);
         }
     }
     export.define(&mut definitions);
@@ -59,12 +49,6 @@ struct Table {
     /// Quoted parts: schema and name.
     schema: String,
     name: String,
-}
-
-/// A card or dashboard, in its file.
-struct Placed<'a> {
-    path: &'a str,
-    node: Arc<Node>,
 }
 
 /// A database: its name and engine.
@@ -124,12 +108,12 @@ impl<'a> Export<'a> {
         } else if node.get("dashcards").or(node.get("ordered_cards")).is_some() {
             // Cards of a dashboard come along whole.
             for dashcard in node.get("dashcards").or(node.get("ordered_cards")).map(Node::items).unwrap_or_default() {
-                let Some(card) = find_child(dashcard, "card").filter(|card| card.get("dataset_query").is_some()) else {
+                let Some(card) = dashcard.child("card").filter(|card| card.get("dataset_query").is_some()) else {
                     continue;
                 };
                 let own = card.get("id").and_then(Node::text).unwrap_or_default().to_owned();
                 if !own.is_empty() {
-                    self.cards.entry(own).or_insert_with(|| Placed { path, node: card });
+                    self.cards.entry(own).or_insert_with(|| Placed { path, node: card.clone() });
                 }
             }
             self.dashboards.entry(id).or_insert_with(|| Placed { path, node: node.clone() });
@@ -198,9 +182,9 @@ impl<'a> Export<'a> {
             }
         }
         self.say_facts(id, "dashboard", dashboard, &target, definitions);
-        let name = shown_name(node, id);
+        let name = node.word("name").map(|name| shown_name(name, id));
         let part = format!("dashboard.{id}");
-        define_dashboard((dashboard.path, &part, node.line), target, name, &tiles, self.setting, definitions);
+        define_dashboard((dashboard.path, &part, node.line), target, name, &tiles, &[], self.setting, definitions);
     }
 
     /// The columns of a card, where its result's metadata or its query tell; none where they do not.
@@ -222,12 +206,8 @@ impl<'a> Export<'a> {
             let found = node.entry(key).and_then(|(line, value)| Some((line, value.text()?.trim().to_owned())));
             found.filter(|(_, text)| !text.is_empty())
         };
-        if let Some((line, name)) = word("name") {
-            definitions.say(target, FactKind::FriendlyName { name }, path, line);
-        }
-        if let Some((line, text)) = word("description") {
-            definitions.say(target, FactKind::Description { text }, path, line);
-        }
+        say(node, "name", |name| FactKind::FriendlyName { name }, (target, path), definitions);
+        say(node, "description", |text| FactKind::Description { text }, (target, path), definitions);
         if let Some((line, collection)) = word("collection_id") {
             let folder = self.folder_of(&collection);
             if !folder.is_empty() {
@@ -262,17 +242,6 @@ impl<'a> Export<'a> {
         names.reverse();
         names.join(" / ")
     }
-}
-
-/// What a card or dashboard is called: titles repeat, so its id stands behind.
-fn shown_name(node: &Node, id: &str) -> Option<String> {
-    let title = node.get("name").and_then(Node::text)?.replace(['.', '\n'], " ");
-    Some(format!("{} ({id})", title.trim()))
-}
-
-fn find_child(node: &Node, key: &str) -> Option<Arc<Node>> {
-    let crate::sources::yaml::Value::Map(entries) = &node.value else { return None };
-    entries.iter().find(|(name, _)| name.text() == Some(key)).map(|(_, value)| value.clone())
 }
 
 /// One question, model or metric.
@@ -319,7 +288,7 @@ impl Card<'_> {
             part: &part,
             role,
             target,
-            name: shown_name(self.node, self.id),
+            name: self.node.word("name").map(|name| shown_name(name, self.id)),
             sql,
             stand_ins: query.stand_ins.into_iter().collect(),
         };
