@@ -6,7 +6,7 @@
 use super::{
     Request,
     files::Files,
-    reading::combine_key,
+    reading::read_whole,
     yaml::{Node, read_yaml},
 };
 use crate::model::{Decision, DecisionFile, Diagnostic, INVALID_METADATA, Question, Reading, Span, decision_key};
@@ -30,19 +30,9 @@ pub(super) fn read_decisions(
     settings: &str,
     reading: &mut Reading,
 ) {
-    let reader = files.place.reader();
-    for entry in files.entries.iter().filter(|entry| may_decide(&entry.path) && wanted(&entry.path)) {
-        let path = &entry.path;
-        let text = match reader.read(entry, &request.config.limits) {
-            Ok(text) => text,
-            Err(diagnostic) => {
-                reading.diagnostics.push((path.clone(), 0, diagnostic));
-                continue;
-            }
-        };
-        reading.files.insert(path.clone(), combine_key(settings, &["decisions", &text.blob]));
-        reading.bytes += text.text.len() as u64;
-        match read_yaml(&text.text, &request.config.limits) {
+    let wanted = |path: &str| may_decide(path) && wanted(path);
+    for (path, text) in read_whole(request, files, &wanted, [settings, "decisions"], reading) {
+        match read_yaml(&text, &request.config.limits) {
             Ok(Some(root)) => {
                 let (decisions, problems) = decisions_of(&root);
                 let note = |(line, message): (u32, String)| {

@@ -2,7 +2,7 @@
 //!
 //! In: files of that name in any folder. Out: their texts. What they say is read where names are known.
 
-use super::{Request, files::Files, reading::combine_key};
+use super::{Request, files::Files, reading::read_whole};
 use crate::model::{GovernanceFile, Reading};
 
 /// Whether a file may state things of assets.
@@ -19,17 +19,9 @@ pub(super) fn read_governance(
     settings: &str,
     reading: &mut Reading,
 ) {
-    let reader = files.place.reader();
-    for entry in files.entries.iter().filter(|entry| may_govern(&entry.path) && wanted(&entry.path)) {
-        let path = &entry.path;
-        match reader.read(entry, &request.config.limits) {
-            Ok(text) => {
-                reading.files.insert(path.clone(), combine_key(settings, &["governance", &text.blob]));
-                reading.bytes += text.text.len() as u64;
-                reading.governance.push(GovernanceFile { path: path.clone(), text: text.text.to_string() });
-            }
-            Err(diagnostic) => reading.diagnostics.push((path.clone(), 0, diagnostic)),
-        }
+    let wanted = |path: &str| may_govern(path) && wanted(path);
+    for (path, text) in read_whole(request, files, &wanted, [settings, "governance"], reading) {
+        reading.governance.push(GovernanceFile { path, text });
     }
     reading.governance.sort_by(|one, other| one.path.cmp(&other.path));
 }

@@ -121,6 +121,30 @@ pub(super) fn read_files(request: &Request<'_>, files: &Files, progress: &dyn Pr
     }
 }
 
+/// The files that are `wanted`, with their texts: few, so that none is ever skipped as known. `settings` decide
+/// with a file's bytes what is read from it.
+pub(super) fn read_whole(
+    request: &Request<'_>,
+    files: &Files,
+    wanted: &dyn Fn(&str) -> bool,
+    settings: [&str; 2],
+    reading: &mut Reading,
+) -> Vec<(String, String)> {
+    let reader = files.place.reader();
+    let mut read = Vec::new();
+    for entry in files.entries.iter().filter(|entry| wanted(&entry.path)) {
+        match reader.read(entry, &request.config.limits) {
+            Ok(text) => {
+                reading.files.insert(entry.path.clone(), combine_key(settings[0], &[settings[1], &text.blob]));
+                reading.bytes += text.text.len() as u64;
+                read.push((entry.path.clone(), text.text));
+            }
+            Err(diagnostic) => reading.diagnostics.push((entry.path.clone(), 0, diagnostic)),
+        }
+    }
+    read
+}
+
 fn add_projects(found: dbt::Found, reading: &mut Reading) {
     reading.bytes += found.bytes;
     reading.projects = found.projects;

@@ -1,7 +1,5 @@
 //! Decisions: as files say, run by run, and as people edited them.
 
-use std::collections::BTreeMap;
-
 use sqlx::Row;
 
 use super::{Store, StoreError, runs::to_json, source_files::FileTable};
@@ -31,11 +29,7 @@ const FILES: FileTable = FileTable {
 impl Store {
     /// Writes the files of decisions of `source` as the unpublished `run` reads them; only what changed.
     pub async fn write_decisions(&self, run: RunNumber, source: &str, files: &[DecisionFile]) -> Result<(), StoreError> {
-        let mut now: BTreeMap<&str, String> = BTreeMap::new();
-        for file in files {
-            now.insert(&file.path, to_json(file)?);
-        }
-        self.write_files(&FILES, run, source, &now).await
+        self.write_files(&FILES, run, source, files.iter().map(|file| (file.path.as_str(), file))).await
     }
 
     /// (source, file) of every file of decisions in `run`, sorted; those of sources that it did not read stand

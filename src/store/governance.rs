@@ -1,10 +1,8 @@
 //! Files of governance, as runs read them.
 
-use std::collections::BTreeMap;
-
 use sqlx::Row;
 
-use super::{Store, StoreError, runs::to_json, source_files::FileTable};
+use super::{Store, StoreError, source_files::FileTable};
 use crate::model::{GovernanceFile, RunNumber};
 
 /// A file of governance, whose it is, and since when it says so.
@@ -27,11 +25,7 @@ const FILES: FileTable = FileTable {
 impl Store {
     /// Writes the files of governance of `source` as the unpublished `run` reads them; only what changed.
     pub async fn write_governance(&self, run: RunNumber, source: &str, files: &[GovernanceFile]) -> Result<(), StoreError> {
-        let mut now: BTreeMap<&str, String> = BTreeMap::new();
-        for file in files {
-            now.insert(&file.path, to_json(file)?);
-        }
-        self.write_files(&FILES, run, source, &now).await
+        self.write_files(&FILES, run, source, files.iter().map(|file| (file.path.as_str(), file))).await
     }
 
     /// Every file of governance in `run`, sorted by source and path; those of sources that it did not read stand

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use sqlx::Row;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, runs::to_json};
 use crate::model::RunNumber;
 
 /// The statements for one table of such files.
@@ -18,14 +19,16 @@ pub(super) struct FileTable {
 }
 
 impl Store {
-    /// Writes the files of `source` as the unpublished `run` reads them, by path; only what changed.
-    pub(super) async fn write_files(
+    /// Writes the files of `source`, path and content, as the unpublished `run` reads them; only what changed.
+    pub(super) async fn write_files<'f, F: Serialize + 'f>(
         &self,
         table: &FileTable,
         run: RunNumber,
         source: &str,
-        now: &BTreeMap<&str, String>,
+        files: impl Iterator<Item = (&'f str, &'f F)>,
     ) -> Result<(), StoreError> {
+        let now: BTreeMap<&str, String> =
+            files.map(|(path, content)| Ok((path, to_json(content)?))).collect::<Result<_, StoreError>>()?;
         let mut transaction = self.crawl.begin_with("BEGIN IMMEDIATE").await?;
         let id: Option<i64> =
             sqlx::query_scalar("SELECT id FROM source WHERE name = ?1").bind(source).fetch_optional(&mut *transaction).await?;
@@ -40,7 +43,7 @@ impl Store {
                 sqlx::query(table.close).bind(id).bind(path).bind(run.0).execute(&mut *transaction).await?;
             }
         }
-        for (path, content) in now {
+        for (path, content) in &now {
             if standing.get(*path) != Some(content) {
                 sqlx::query(table.open).bind(id).bind(*path).bind(content).bind(run.0).execute(&mut *transaction).await?;
             }
