@@ -29,6 +29,9 @@ static COLUMN: LazyLock<Option<Regex>> =
 static WORD: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"[A-Za-z_][\w.]*\s*\(?").ok());
 /// `@start_date`, `@{name}`, and the name of a macro that is called.
 static MACRO: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"@\{?([A-Za-z_]\w*)\}?(\s*\()?").ok());
+/// What stands around a query that is a template.
+static JINJA: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"(?m)^[ \t]*JINJA_(?:QUERY_BEGIN|STATEMENT_BEGIN|END)[ \t]*;?").ok());
 /// Words of SQL that stand between metrics.
 const KEYWORDS: [&str; 14] =
     ["and", "as", "case", "cast", "distinct", "double", "else", "end", "int", "not", "null", "or", "then", "when"];
@@ -49,8 +52,10 @@ pub(super) struct SqlmeshFile {
 pub(super) fn read_file(text: &str, path: &str, file: &SqlFile, setting: &Setting<'_>) -> Option<SqlmeshFile> {
     let headers = read_headers(text);
     let last = headers.last()?.bytes.end;
+    // Audits of a model may follow its SQL, each with a query of its own.
+    let end = find_audit(&text[last..]).map_or(text.len(), |at| last + at);
     let mut read = SqlmeshFile {
-        text: format!("{}{}", blank(&text[..last]), resolve_macros(&text[last..])),
+        text: format!("{}{}{}", blank(&text[..last]), resolve_macros(&text[last..end]), blank(&text[end..])),
         file: file.clone(),
         dialect: None,
         definitions: Definitions::default(),
@@ -70,10 +75,17 @@ fn blank(text: &str) -> String {
     text.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect()
 }
 
-/// SQL in which macros are functions, and what is only known at a run is its name.
+/// Where an audit starts, in a line of its own.
+fn find_audit(sql: &str) -> Option<usize> {
+    let starts = sql.match_indices("\nAUDIT").map(|(at, _)| at + 1);
+    starts.into_iter().find(|at| !read_headers(&sql[*at..]).is_empty())
+}
+
+/// SQL in which the marks around Jinja are gone, macros are functions, and what is only known at a run is its name.
 fn resolve_macros(sql: &str) -> String {
-    let Some(pattern) = MACRO.as_ref() else { return sql.to_owned() };
-    let named = pattern.replace_all(sql, |found: &regex::Captures<'_>| {
+    let (Some(pattern), Some(marks)) = (MACRO.as_ref(), JINJA.as_ref()) else { return sql.to_owned() };
+    let sql = marks.replace_all(sql, |found: &regex::Captures<'_>| blank(found.get(0).map_or("", |mark| mark.as_str())));
+    let named = pattern.replace_all(&sql, |found: &regex::Captures<'_>| {
         let name = found.get(1).map_or("", |name| name.as_str());
         match found.get(2) {
             Some(open) => format!("{name}{}", open.as_str()),
