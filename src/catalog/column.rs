@@ -58,6 +58,13 @@ pub struct ColumnExpression {
     pub last_change: Option<LastChange>,
 }
 
+impl ColumnAnswer {
+    /// Whether nothing is known of what it is made of but what the warehouse states.
+    pub fn is_only_native(&self) -> bool {
+        !self.evidence.is_empty() && self.evidence.iter().all(ColumnEvidence::is_only_native)
+    }
+}
+
 impl View {
     /// Everything about `column` of the asset `name` of `namespace`.
     ///

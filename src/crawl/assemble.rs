@@ -33,8 +33,8 @@ pub(super) struct Parts<'a> {
 /// An asset on its way.
 #[derive(Default)]
 struct Draft {
-    /// Names by rank: defined, declared, read, stated by a warehouse.
-    names: [Option<String>; 4],
+    /// Names by rank: defined, declared, read, seen in a log, stated by a warehouse.
+    names: [Option<String>; 5],
     results: Vec<Arc<Results>>,
     facts: Vec<(FactKind, u32, u32)>,
     declared: BTreeMap<u32, Arc<[DeclaredColumn]>>,
@@ -171,8 +171,12 @@ impl<'a> Assembly<'a> {
     fn draft_results(&mut self) {
         for (at, place, role) in self.sql_documents() {
             let results = &self.parts.analysed.outcomes[at].results;
-            // How a warehouse spells a name says nothing of how people do.
-            let (defined, read) = if role == DocumentRole::Native { (3, 3) } else { (0, 2) };
+            // How a log completes a name, or a warehouse spells it, says little of how people do.
+            let (defined, read) = match role {
+                DocumentRole::Native => (4, 4),
+                DocumentRole::Logged | DocumentRole::Failed => (3, 3),
+                _ => (0, 2),
+            };
             for (key, name) in &results.reads {
                 name_draft(self.drafts.entry(key.clone()).or_default(), read, name);
             }

@@ -142,6 +142,7 @@ async fn stated_lineage_stands_on_the_pages_in_the_api_and_in_the_export() {
     assert!(column.contains("said in 1 file, stated by the warehouse of 1 run (2026-11-20 to 2026-11-20)"), "{column}");
     let alone = company.get("/assets/dw/SHOP.SCRATCH.VIP/columns/spent").await;
     assert!(alone.contains("no file says so, stated by the warehouse") && alone.contains("how is not stated"), "{alone}");
+    assert!(alone.contains("the warehouse alone states where it comes from"), "{alone}");
     let api: Value = serde_json::from_str(&company.get("/api/v1/evidence?state=confirmed").await).unwrap();
     assert_eq!(api.pointer("/reads/0/native/runs"), Some(&json!(1)));
     let mut export = Vec::new();
