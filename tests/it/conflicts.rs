@@ -339,3 +339,17 @@ fn unions_of_tables_that_take_the_same_part_are_compared_branch_by_branch() {
     let (verdict, said) = differences(&sql("amo", "desktop_by_client"), &sql("addons", "firefox_desktop_by_client"));
     assert_eq!(verdict, Verdict::OtherData, "{said:?}");
 }
+
+#[test]
+fn a_condition_of_the_rows_and_of_every_aggregate_is_one() {
+    let everywhere = "select coalesce(countif(kind = 'vpn' and name = 'started'), 0) m from events";
+    let (verdict, said) = differences(everywhere, "select countif(name = 'started') m from events where kind = 'vpn'");
+    assert_eq!((verdict, said), (Verdict::OtherData, Vec::new()), "nought in place of no rows is all that differs");
+    let ratio = "select countif(kind = 'vpn' and name = 'started') / countif(kind = 'vpn') m from events";
+    let (verdict, said) = differences(ratio, "select countif(name = 'started') / count(*) m from events where kind = 'vpn'");
+    assert_eq!((verdict, said), (Verdict::Identical, Vec::new()));
+    let by_day = |sql: &str| {
+        differences(&format!("{sql} group by day"), "select count(*) m from events where kind = 'vpn' group by day").0
+    };
+    assert_eq!(by_day("select countif(kind = 'vpn') m from events"), Verdict::Different, "days without any are told apart");
+}

@@ -11,7 +11,7 @@ use super::{
     align::{Aligned, align},
     essence::{Form, grain_unit},
     names::time_unit,
-    plain::{formula, is_span, plain, puts_together, unplaced, without_days},
+    plain::{formula, hoist_filters, is_span, plain, puts_together, unplaced, without_days},
     ratio::{Ratio, bare_value, is_hundredfold, split_ratio, undressed},
     say::{Called, join, quote, quote_all, say_call, shorten, shorten_both, show},
 };
@@ -92,9 +92,28 @@ impl Form {
 
 /// What tells `this` from `other`, the most telling first.
 pub(super) fn compare(this: &Form, other: &Form, grain: GrainMatters) -> Vec<SaidDifference> {
+    let (one, another) = (this.essential(), other.essential());
+    let (mut hoisted, mut other_hoisted) = (one.clone(), another.clone());
+    hoist_filters(&mut hoisted);
+    hoist_filters(&mut other_hoisted);
+    // Where a condition stands is no difference; where others are, they are told as they are written.
+    if (&hoisted, &other_hoisted) != (&one, &another) {
+        let said = compare_essences((this, &hoisted), (other, &other_hoisted), grain);
+        if said.iter().all(|said| said.facet.is_of_data()) {
+            return said;
+        }
+    }
+    compare_essences((this, &one), (other, &another), grain)
+}
+
+fn compare_essences(
+    (this, one): (&Form, &Computation),
+    (other, another): (&Form, &Computation),
+    grain: GrainMatters,
+) -> Vec<SaidDifference> {
     let (this_shape, other_shape) = (this.shape, other.shape);
     let (this_rolls_up, other_rolls_up) = (this.rolls_up, other.rolls_up);
-    let Aligned { this, other, this_called, other_called, only_this, only_other } = align(&this.essential(), &other.essential());
+    let Aligned { this, other, this_called, other_called, only_this, only_other } = align(one, another);
     let (this, other) = (plain(&this), plain(&other));
     let mut found = Found { this_called, other_called, said: Vec::new() };
     // Of what is added up, conditions may hold where it is made.

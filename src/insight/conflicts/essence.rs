@@ -9,7 +9,7 @@ use crate::model::{Aggregate, Computation};
 
 use super::{
     names::time_unit,
-    plain::{drop_repeated_filters, is_span, without_days},
+    plain::{drop_repeated_filters, hoist_filters, is_span, without_days},
     ratio::bare_value,
     unions::in_order,
 };
@@ -38,7 +38,9 @@ impl Form {
     /// The form of a computation.
     pub fn new(computation: Arc<Computation>) -> Form {
         let essential = essential(&computation);
-        let mut nameless = with_names(&essential, &by_appearance(&essential));
+        let mut plainest = essential.clone();
+        hoist_filters(&mut plainest);
+        let mut nameless = with_names(&plainest, &by_appearance(&plainest));
         nameless.filters.retain(|filter| !is_span(filter));
         nameless.filters.iter_mut().for_each(|filter| *filter = without_days(filter));
         nameless.subqueries.iter_mut().for_each(|subquery| *subquery = without_days(subquery));
@@ -49,7 +51,7 @@ impl Form {
         let nameless = nameless.to_string();
         let shape = if adds_up { nameless } else { format!("{nameless}\nby {unit}") };
         Form {
-            print: essential.fingerprint(),
+            print: plainest.fingerprint(),
             shape: xxhash_rust::xxh3::xxh3_128(shape.as_bytes()),
             adds_up,
             rolls_up: rolls_up(&essential),

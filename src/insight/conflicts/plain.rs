@@ -22,6 +22,45 @@ pub(super) fn drop_repeated_filters(computation: &mut Computation) {
     }
 }
 
+/// Makes conditions that every aggregate has conditions of the rows, where one group of all rows is aggregated:
+/// `count(*) filter (a and b)` and `count(*) filter (b)` of the rows with `a` are the same.
+pub(super) fn hoist_filters(computation: &mut Computation) {
+    let Computation { aggregates, filters, expression, grain, having, limit, windows, .. } = computation;
+    let one_group = grain.as_ref().is_some_and(Vec::is_empty) && having.is_empty() && limit.is_empty() && windows.is_empty();
+    let [first, others @ ..] = aggregates.as_slice() else { return };
+    if !one_group || expression.contains("}@q") {
+        return;
+    }
+    let of_all = |filter: &&String| others.iter().all(|other| other.filters.contains(filter));
+    let common: Vec<String> = first.filters.iter().filter(of_all).cloned().collect();
+    if common.is_empty() {
+        return;
+    }
+    let mut value = expression.clone();
+    let mut kept = aggregates.clone();
+    for (aggregate, kept) in aggregates.iter().zip(&mut kept) {
+        kept.filters.retain(|filter| !common.contains(filter));
+        let written = with_filter(aggregate);
+        if !value.contains(&written) {
+            return;
+        }
+        value = value.replace(&written, &with_filter(kept));
+    }
+    kept.sort();
+    filters.extend(common);
+    filters.sort();
+    filters.dedup();
+    (*expression, *aggregates) = (value, kept);
+}
+
+/// An aggregate as it stands in a value.
+fn with_filter(aggregate: &Aggregate) -> String {
+    match aggregate.filters.is_empty() {
+        true => aggregate.call.clone(),
+        false => format!("{} filter ({})", aggregate.call, aggregate.filters.join(" and ")),
+    }
+}
+
 /// A value as formulas are compared: an aggregate in its plain form, without conditions, what is divided and what
 /// divides each by itself, wherever it is computed.
 pub(super) fn formula(value: &str) -> String {
