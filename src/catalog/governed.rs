@@ -114,6 +114,8 @@ pub struct ReaderProgress {
     pub at_first: u64,
     /// Live readers now; deprecated ones do not count.
     pub now: u64,
+    /// Readers that are deprecated themselves: what reads them still shows it.
+    pub deprecated: u64,
 }
 
 impl ReaderProgress {
@@ -246,7 +248,8 @@ impl View {
 
     async fn reader_progress(&self, asset: AssetId) -> Result<ReaderProgress> {
         let readers = self.graph.neighbours(asset, Direction::Downstream).into_iter().filter(|reader| *reader != asset);
-        let now = readers.filter(|reader| self.facts.of(*reader).deprecated.is_none()).count() as u64;
+        let (gone, live): (Vec<AssetId>, Vec<AssetId>) = readers.partition(|reader| self.facts.of(*reader).deprecated.is_some());
+        let (now, deprecated) = (live.len() as u64, gone.len() as u64);
         let since = match self.facts.of(asset).deprecated.as_ref().map(|fact| &fact.said) {
             Some(Said::By(by)) => self.store.run_at(by.at).await?,
             Some(Said::InFile { .. }) | None => self.store.first_run_with_fact(asset, "deprecated").await?,
@@ -255,7 +258,7 @@ impl View {
             Some(run) => self.store.count_readers(run.min(self.run), asset).await?,
             None => now,
         };
-        Ok(ReaderProgress { at_first: at_first.max(now), now })
+        Ok(ReaderProgress { at_first: at_first.max(now), now, deprecated })
     }
 }
 

@@ -160,6 +160,11 @@ async fn a_deprecation_reaches_its_readers_and_a_stated_none_beats_a_file() {
     let finance = view.show_asset("bigquery", "shop.finance.churn").await.unwrap();
     assert!(finance.deprecation.is_none() && finance.governed.deprecation_in_files.is_some());
     assert_eq!(view.deprecations().await.unwrap().len(), 1);
+    let gone = StatedValue::Deprecation(Some(StatedDeprecation::default()));
+    shop.catalog.state(&ana, vec![edit("shop.reporting.board", "", gone, None)]).await.unwrap();
+    let churn = shop.catalog.view().show_asset("bigquery", CHURN).await.unwrap();
+    let progress = churn.governed.progress.unwrap();
+    assert_eq!((progress.now, progress.deprecated), (0, 1), "what reads a deprecated reader may be live");
     std::fs::remove_dir_all(shop.sources().join("sql/shop/reporting")).unwrap();
     crawl(&shop.config, shop.catalog.store(), &Silent).await.unwrap();
     shop.catalog.refresh().await.unwrap();
