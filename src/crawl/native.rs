@@ -50,7 +50,7 @@ fn take(analysis: &mut Analysis, edge: &NativeEdge, span: Span) {
     }
     let statements = analysis.statements.len() as u32;
     if analysis.targets.is_empty() {
-        analysis.targets.push(target(to));
+        analysis.targets.push(TargetLineage { outputs_complete: false, ..TargetLineage::new(Some(to)) });
     }
     let Some(target) = analysis.targets.first_mut() else { return };
     target.statements = (0..statements).collect();
@@ -83,22 +83,4 @@ fn number(analysis: &mut Analysis, name: &str) -> RelationId {
         analysis.relations.len() - 1
     });
     at as RelationId
-}
-
-fn target(relation: RelationId) -> TargetLineage {
-    TargetLineage {
-        relation: Some(relation),
-        kind: None,
-        statements: Vec::new(),
-        sources: Vec::new(),
-        columns: Vec::new(),
-        rows: Vec::new(),
-        outputs: Vec::new(),
-        outputs_complete: false,
-        outputs_vary: false,
-        declared: Vec::new(),
-        calls: Vec::new(),
-        remarks: Vec::new(),
-        superseded: false,
-    }
 }

@@ -141,6 +141,27 @@ pub struct TargetLineage {
     pub superseded: bool,
 }
 
+impl TargetLineage {
+    /// A target that nothing is known of yet.
+    pub fn new(relation: Option<RelationId>) -> TargetLineage {
+        TargetLineage {
+            relation,
+            kind: None,
+            statements: Vec::new(),
+            sources: Vec::new(),
+            columns: Vec::new(),
+            rows: Vec::new(),
+            outputs: Vec::new(),
+            outputs_complete: true,
+            outputs_vary: false,
+            declared: Vec::new(),
+            calls: Vec::new(),
+            remarks: Vec::new(),
+            superseded: false,
+        }
+    }
+}
+
 impl StatementLineage {
     /// Whether it creates a relation with a query: CREATE … AS, SELECT INTO.
     pub fn creates_with_query(&self) -> bool {

@@ -123,7 +123,7 @@ impl Composer<'_> {
             self.lives[former].dropped = true;
         }
         self.any_passing |= passing;
-        self.lives.push(Life { lineage: empty(Some(relation)), passing, dropped: false });
+        self.lives.push(Life { lineage: TargetLineage::new(Some(relation)), passing, dropped: false });
         let life = self.lives.len() - 1;
         self.current.insert(relation, life);
         life
@@ -135,7 +135,7 @@ impl Composer<'_> {
             life.lineage = TargetLineage {
                 kind: life.lineage.kind,
                 declared: std::mem::take(&mut life.lineage.declared),
-                ..empty(Some(relation))
+                ..TargetLineage::new(Some(relation))
             };
         }
     }
@@ -159,7 +159,7 @@ impl Composer<'_> {
     }
 
     fn bare(&mut self) -> usize {
-        self.lives.push(Life { lineage: empty(None), passing: false, dropped: false });
+        self.lives.push(Life { lineage: TargetLineage::new(None), passing: false, dropped: false });
         self.lives.len() - 1
     }
 
@@ -298,25 +298,6 @@ fn is_part_of(path: &str, column: &str) -> bool {
         || path.len() > column.len()
             && path.as_bytes()[column.len()] == b'.'
             && path.as_bytes()[..column.len()].eq_ignore_ascii_case(column.as_bytes())
-}
-
-/// A target that nothing is known of yet.
-pub(crate) fn empty(relation: Option<RelationId>) -> TargetLineage {
-    TargetLineage {
-        outputs_vary: false,
-        relation,
-        kind: None,
-        statements: Vec::new(),
-        sources: Vec::new(),
-        columns: Vec::new(),
-        rows: Vec::new(),
-        outputs: Vec::new(),
-        outputs_complete: true,
-        declared: Vec::new(),
-        calls: Vec::new(),
-        remarks: Vec::new(),
-        superseded: false,
-    }
 }
 
 /// The edge without its place: several expressions make one edge.

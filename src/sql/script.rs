@@ -7,7 +7,7 @@ use sqlparser::ast::{self, SetExpr, Statement};
 
 use super::{
     Lookups, Options, References,
-    compose::{compose, empty},
+    compose::compose,
     deep::with_deep_stack,
     derive::derivation,
     describe::read_remarks,
@@ -103,7 +103,7 @@ fn add_remarks(engine: &mut Engine, steps: &[Step], targets: &mut Vec<TargetLine
         if !passing && relation != UNKNOWN {
             let stands = |step: &Step| step.lineage.span.start <= remark.span.start && remark.span.end <= step.lineage.span.end;
             let statements = steps.iter().position(stands).map(|at| at as u32).into_iter().collect();
-            targets.push(TargetLineage { statements, remarks: vec![remark], ..empty(Some(relation)) });
+            targets.push(TargetLineage { statements, remarks: vec![remark], ..TargetLineage::new(Some(relation)) });
         }
     }
 }

@@ -39,6 +39,7 @@ mod demo;
 mod demo_log;
 #[cfg(test)]
 mod descriptions;
+mod differences;
 #[cfg(test)]
 mod drift;
 #[cfg(test)]

@@ -57,6 +57,15 @@ pub(super) fn read_tree(file: &DefinitionFile, setting: &Setting<'_>, definition
     })
 }
 
+/// The files that can be read, with their paths; what is broken becomes a diagnostic.
+fn read_trees<'f>(
+    files: &'f [DefinitionFile],
+    setting: &Setting<'_>,
+    definitions: &mut Definitions,
+) -> Vec<(&'f str, Arc<Node>)> {
+    files.iter().filter_map(|file| Some((file.path.as_str(), read_tree(file, setting, definitions)?))).collect()
+}
+
 /// Says of an asset, in a file, what stands under `key` of `node`, where anything does.
 pub(super) fn say(
     node: &Node,

@@ -14,6 +14,7 @@ use crate::{
         compose::Composer,
         dashboards::{identifier, literal, quote, say},
         definitions::{Definition, Definitions, Setting},
+        metrics::function_around,
         yaml::Node,
     },
 };
@@ -296,16 +297,11 @@ fn filters_of(metric: &Node) -> Vec<(String, Vec<String>)> {
 /// The functions that Lightdash writes around the SQL of a metric, by its type.
 fn function_of(kind: &str) -> Option<(&'static str, &'static str)> {
     Some(match kind {
-        "count" => ("COUNT(", ")"),
-        "count_distinct" => ("COUNT(DISTINCT ", ")"),
-        "sum" | "sum_distinct" => ("SUM(", ")"),
+        "sum_distinct" => ("SUM(", ")"),
         "average" | "average_distinct" => ("AVG(", ")"),
-        "min" => ("MIN(", ")"),
-        "max" => ("MAX(", ")"),
         "median" => ("MEDIAN(", ")"),
         "percentile" => ("PERCENTILE_CONT(", ", 0.5)"),
-        "running_total" => ("SUM(", ") OVER ()"),
         "percent_of_previous" | "percent_of_total" => ("lightdash_percent(", ")"),
-        _ => return None,
+        _ => return function_around(kind),
     })
 }

@@ -11,6 +11,7 @@ use crate::{
     sources::{
         dashboards::{literal, quote},
         definitions::{Definition, Definitions, Setting},
+        metrics::function_around,
     },
 };
 
@@ -42,18 +43,13 @@ pub(super) fn define_measures(project: &Project<'_, '_>, at: usize, setting: &Se
 /// The functions that Looker writes around the SQL of a measure, by its type.
 fn function_of(kind: &str) -> Option<(&'static str, &'static str)> {
     Some(match kind {
-        "count" => ("COUNT(", ")"),
-        "count_distinct" => ("COUNT(DISTINCT ", ")"),
-        "sum" | "sum_distinct" => ("SUM(", ")"),
+        "sum_distinct" => ("SUM(", ")"),
         "average" | "average_distinct" => ("AVG(", ")"),
-        "min" => ("MIN(", ")"),
-        "max" => ("MAX(", ")"),
         "median" | "median_distinct" => ("MEDIAN(", ")"),
         "percentile" | "percentile_distinct" => ("PERCENTILE_CONT(", ", 0.5)"),
         "list" => ("STRING_AGG(", ")"),
-        "running_total" => ("SUM(", ") OVER ()"),
         "percent_of_total" | "percent_of_previous" => ("looker_percent(", ")"),
-        _ => return None,
+        _ => return function_around(kind),
     })
 }
 

@@ -21,7 +21,7 @@ use crate::{
     },
     sources::{
         compose::Composer,
-        dashboards::{Placed, Tile, define_dashboard, read_tree, say, say_draft, shown_name},
+        dashboards::{Placed, Tile, define_dashboard, read_trees, say, say_draft, shown_name},
         definitions::{Definition, DefinitionFile, Definitions, Setting},
         yaml::Node,
     },
@@ -46,10 +46,8 @@ pub(in crate::sources) fn holds(text: &str) -> bool {
 pub(in crate::sources) fn read_exports(files: &[DefinitionFile], setting: &Setting<'_>) -> Definitions {
     let mut definitions = Definitions::default();
     let mut export = Export::new(setting);
-    for file in files {
-        if let Some(root) = read_tree(file, setting, &mut definitions) {
-            export.gather(&file.path, &root, &mut definitions);
-        }
+    for (path, root) in read_trees(files, setting, &mut definitions) {
+        export.gather(path, &root, &mut definitions);
     }
     export.define(&mut definitions);
     definitions

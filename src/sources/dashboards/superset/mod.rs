@@ -18,7 +18,7 @@ use crate::{
     config::Limits,
     model::{Diagnostic, Dialect, FactKind, Folding, INVALID_DEFINITION, RelationName, Span, UNKNOWN_DEFINITION},
     sources::{
-        dashboards::{Filter, Placed, Tile, define_dashboard, quote, read_tree, say, say_draft, shown_name},
+        dashboards::{Filter, Placed, Tile, define_dashboard, quote, read_trees, say, say_draft, shown_name},
         definitions::{DefinitionFile, Definitions, Setting},
         json_tree::read_json,
         yaml::{Node, Value},
@@ -41,10 +41,8 @@ pub(in crate::sources) fn holds(text: &str) -> bool {
 pub(in crate::sources) fn read_exports(files: &[DefinitionFile], setting: &Setting<'_>) -> Definitions {
     let mut definitions = Definitions::default();
     let mut export = Export::new(setting);
-    for file in files {
-        if let Some(root) = read_tree(file, setting, &mut definitions) {
-            export.gather(&file.path, &root, &mut definitions);
-        }
+    for (path, root) in read_trees(files, setting, &mut definitions) {
+        export.gather(path, &root, &mut definitions);
     }
     export.define(&mut definitions);
     definitions

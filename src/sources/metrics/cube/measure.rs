@@ -3,7 +3,7 @@
 use super::{Cube, Member, Model, say_facts, weave::Weave};
 use crate::{
     model::{DocumentRole, FactKind, MetricShape},
-    sources::{compose::Composer, dashboards::quote, definitions::Definitions, yaml::Node},
+    sources::{compose::Composer, dashboards::quote, definitions::Definitions, metrics::function_around, yaml::Node},
 };
 
 /// Defines a measure that `cube` has.
@@ -68,15 +68,10 @@ pub(super) fn define_measure(model: &Model<'_>, cube: &Cube<'_>, member: Member<
 /// What stands around the SQL of a measure, by its type.
 fn function_of(kind: &str) -> Option<(&'static str, &'static str)> {
     Some(match kind {
-        "count" => ("COUNT(", ")"),
-        "count_distinct" => ("COUNT(DISTINCT ", ")"),
         "count_distinct_approx" => ("APPROX_COUNT_DISTINCT(", ")"),
-        "sum" => ("SUM(", ")"),
         "avg" => ("AVG(", ")"),
-        "min" => ("MIN(", ")"),
-        "max" => ("MAX(", ")"),
-        "running_total" | "runningTotal" => ("SUM(", ") OVER ()"),
-        _ => return None,
+        "runningTotal" => ("SUM(", ") OVER ()"),
+        _ => return function_around(kind),
     })
 }
 
